@@ -1,0 +1,104 @@
+/**
+ * The one import of node:crypto below storage: hash, signature, keys as raw bytes.
+ *
+ * Ed25519 (RFC 8032): secret keys are 32-byte seeds, public keys 32 bytes, signatures 64 bytes.
+ * X25519 (RFC 7748): 32-byte secret and public keys.
+ */
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  hash,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto'
+
+export const HASH_BYTES = 32
+export const KEY_BYTES = 32
+export const SIGNATURE_BYTES = 64
+
+/** SHA-256 of `bytes`: 32 bytes. */
+export function sha256(bytes: Uint8Array): Uint8Array {
+  const digest: Buffer = hash('sha256', bytes, 'buffer')
+  return new Uint8Array(digest.buffer, digest.byteOffset, digest.byteLength)
+}
+
+/** A running SHA-256; `digest()` ends it. */
+export function sha256Stream(): { update(bytes: Uint8Array): void; digest(): Uint8Array } {
+  const running = createHash('sha256')
+  return {
+    update: (bytes) => void running.update(bytes),
+    digest: () => Uint8Array.from(running.digest()),
+  }
+}
+
+// DER prefixes of RFC 8410, so that raw 32-byte keys can be handed to node:crypto.
+const PRIVATE_PREFIX = {
+  ed25519: Buffer.from('302e020100300506032b657004220420', 'hex'),
+  x25519: Buffer.from('302e020100300506032b656e04220420', 'hex'),
+} as const
+const PUBLIC_PREFIX_ED25519 = Buffer.from('302a300506032b6570032100', 'hex')
+const SPKI_PREFIX_BYTES = 12
+
+function privateKey(kind: keyof typeof PRIVATE_PREFIX, seed: Uint8Array): KeyObject {
+  return createPrivateKey({
+    key: Buffer.concat([PRIVATE_PREFIX[kind], seed]),
+    format: 'der',
+    type: 'pkcs8',
+  })
+}
+
+/** The public key (32 bytes) of a secret key (32 bytes). */
+export function publicKeyOf(kind: 'ed25519' | 'x25519', seed: Uint8Array): Uint8Array {
+  const der = createPublicKey(privateKey(kind, seed)).export({ format: 'der', type: 'spki' })
+  return Uint8Array.from(der.subarray(SPKI_PREFIX_BYTES))
+}
+
+// Parsing a key costs as much as using it, and a network has few of them.
+const KEY_CACHE_ENTRIES = 1024
+const publicKeys = new Map<string, KeyObject>()
+const privateKeys = new Map<string, KeyObject>()
+
+function cached(cache: Map<string, KeyObject>, raw: Uint8Array, make: () => KeyObject): KeyObject {
+  const name = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('latin1')
+  let key = cache.get(name)
+  if (key === undefined) {
+    key = make()
+    if (cache.size >= KEY_CACHE_ENTRIES) cache.clear()
+    cache.set(name, key)
+  }
+  return key
+}
+
+/** Ed25519 signature (64 bytes) of `message` by the secret key `seed`. */
+export function signEd25519(seed: Uint8Array, message: Uint8Array): Uint8Array {
+  return Uint8Array.from(
+    sign(
+      null,
+      message,
+      cached(privateKeys, seed, () => privateKey('ed25519', seed)),
+    ),
+  )
+}
+
+/** Whether `signature` is `publicKey`'s over `message`. False, never an error, for bytes of a wrong length. */
+export function verifyEd25519(
+  publicKey: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  if (publicKey.length !== KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false
+  try {
+    const key = cached(publicKeys, publicKey, () =>
+      createPublicKey({
+        key: Buffer.concat([PUBLIC_PREFIX_ED25519, publicKey]),
+        format: 'der',
+        type: 'spki',
+      }),
+    )
+    return verify(null, message, key, signature)
+  } catch {
+    return false
+  }
+}
