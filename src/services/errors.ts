@@ -1,0 +1,15 @@
+/** The codes of the services: what a person asked for and why it cannot be done. */
+import { errorFamily } from '../common/errors.ts'
+
+export const SERVICE_ERRORS = {
+  NOT_ADMITTED: {
+    says: 'This device does not belong to a user of this network yet. Start it once with a name, or have it added by one of your devices.',
+  },
+  ALREADY_ADMITTED: { says: 'This device belongs to a user of this network already.' },
+  NODE_STOPPING: { says: 'The node is stopping and takes no more work.' },
+  MINER_STOPPED: { says: 'The miner is not running. Start the node first.' },
+  MINER_FAILED: { says: 'The thread that mines ended: {why}. The next search starts a new one.' },
+} as const
+
+export const serviceError: ReturnType<typeof errorFamily<typeof SERVICE_ERRORS>> =
+  errorFamily(SERVICE_ERRORS)
