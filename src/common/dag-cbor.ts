@@ -4,12 +4,15 @@
  * A value has exactly one encoding here: what does not re-encode to the same bytes is refused, so that a
  * hash, and with it an id, stands for one value only. Integers only: a float is refused.
  */
-import { decode as decodeCbor, encode as encodeCbor } from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
-import { create as createDigest } from 'multiformats/hashes/digest'
-import { equalBytes } from './bytes.ts'
+import { createCborReader, plainCid } from './cbor-reader.ts'
+import type { CborValue } from './cbor-value.ts'
+import { writeCbor } from './cbor-writer.ts'
+import { CID_BYTES, digestIn, isPlainCid, plainCidBytes, plainCidText } from './cid-text.ts'
 import { HASH_BYTES, sha256 } from './crypto.ts'
-import { CairnError } from './errors.ts'
+import { encodingError } from './errors.ts'
+
+export type { CborValue } from './cbor-value.ts'
 
 /** Multicodec of DAG-CBOR. */
 export const DAG_CBOR = 0x71
@@ -20,21 +23,9 @@ export const RAW = 0x55
 /** Multihash code of SHA-256. */
 export const SHA2_256 = 0x12
 
-/** A value of the IPLD data model without floats. */
-export type CborValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | CID
-  | readonly CborValue[]
-  | { readonly [key: string]: CborValue | undefined }
-
 /** Canonical encoding of `value`; entries that are undefined are left out. */
 export function encode(value: CborValue): Uint8Array {
-  return encodeCbor(withoutUndefined(value))
+  return writeCbor(value)
 }
 
 /**
@@ -46,13 +37,9 @@ export function decode(bytes: Uint8Array, maxBytes: number): CborValue {
   if (bytes.length > maxBytes) {
     throw encodingError(`${bytes.length} bytes, at most ${maxBytes} are allowed`)
   }
-  let value: CborValue
-  try {
-    value = decodeCbor<CborValue>(bytes)
-  } catch (error) {
-    throw encodingError('it is not DAG-CBOR', error)
-  }
-  if (!equalBytes(encodeCbor(value), bytes)) throw encodingError('it is not in canonical form')
+  const reader = createCborReader(bytes)
+  const value = reader.value()
+  if (reader.offset !== bytes.length) throw encodingError('bytes follow its end')
   return value
 }
 
@@ -61,19 +48,28 @@ export function cidOf(bytes: Uint8Array): string {
   return cidText(DAG_CBOR, sha256(bytes))
 }
 
-/** CIDv1 text of a SHA-256 digest (32 bytes) under a multicodec. */
+/** CIDv1 text of a SHA-256 digest (32 bytes) under a multicodec below 128. */
 export function cidText(codec: number, digest: Uint8Array): string {
-  return CID.createV1(codec, createDigest(SHA2_256, digest)).toString()
+  return plainCidText(cidBytes(codec, digest), 0)
 }
 
 /** The SHA-256 digest (32 bytes) that a CID text holds. The text must be one of this module's making. */
 export function digestOf(cid: string): Uint8Array {
-  return CID.parse(cid).multihash.digest
+  const plain = plainCidBytes(cid)
+  return plain === undefined ? CID.parse(cid).multihash.digest : digestIn(plain)
 }
 
 /** A CID text as the link that is encoded. */
 export function link(cid: string): CID {
-  return CID.parse(cid)
+  const plain = plainCidBytes(cid)
+  return plain === undefined ? CID.parse(cid) : plainCid(plain)
+}
+
+/** The text of a link; what `link` turns back. */
+export function linkText(cid: CID): string {
+  return isPlainCid(cid.bytes, 0) && cid.bytes.length === CID_BYTES
+    ? plainCidText(cid.bytes, 0)
+    : cid.toString()
 }
 
 /** Whether `value` is a link to a SHA-256 block under one of `codecs`. */
@@ -88,20 +84,12 @@ export function isLink(value: unknown, codecs: readonly number[]): value is CID 
   )
 }
 
-export function encodingError(why: string, cause?: unknown): CairnError<'ENCODING'> {
-  return new CairnError('ENCODING', `The data is malformed: ${why}.`, {
-    verdict: 'reject',
-    ...(cause === undefined ? {} : { cause }),
-  })
-}
-
-function withoutUndefined(value: CborValue): CborValue {
-  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value
-  if (CID.asCID(value) !== null) return value
-  if (Array.isArray(value)) return value.map(withoutUndefined)
-  const clean: Record<string, CborValue> = {}
-  for (const [key, entry] of Object.entries(value)) {
-    if (entry !== undefined) clean[key] = withoutUndefined(entry)
-  }
-  return clean
+function cidBytes(codec: number, digest: Uint8Array): Uint8Array {
+  const cid = new Uint8Array(CID_BYTES)
+  cid[0] = 1
+  cid[1] = codec
+  cid[2] = SHA2_256
+  cid[3] = HASH_BYTES
+  cid.set(digest, 4)
+  return cid
 }

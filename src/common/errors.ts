@@ -61,6 +61,14 @@ export function errorFamily<const Table extends Readonly<Record<string, ErrorEnt
   }
 }
 
+/** What every decoder throws for bytes that are not what they claim to be. */
+export function encodingError(why: string, cause?: unknown): CairnError<'ENCODING'> {
+  return new CairnError('ENCODING', `The data is malformed: ${why}.`, {
+    verdict: 'reject',
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
 /** The code of any thrown value: a CairnError's, a system error's (`ENOSPC`), or `INTERNAL`. */
 export function codeOf(error: unknown): string {
   if (

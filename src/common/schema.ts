@@ -8,9 +8,10 @@
  * const value = point.read(decode(bytes, 100), 'point') // throws ENCODING for anything else
  * const bytes = encode(point.write(value))
  */
-import type { CID } from 'multiformats/cid'
 import { utf8 } from './bytes.ts'
-import { type CborValue, encodingError, isLink, link as toLink } from './dag-cbor.ts'
+import type { CborValue } from './cbor-value.ts'
+import { isLink, linkText, link as toLink } from './dag-cbor.ts'
+import { encodingError } from './errors.ts'
 
 export interface Shape<T> {
   /** The typed value; throws `ENCODING` naming `path`. */
@@ -47,6 +48,8 @@ export function uint(max: number = Number.MAX_SAFE_INTEGER): Shape<number> {
 export function text(maxBytes: number, minBytes = 0): Shape<string> {
   return same(`text of ${minBytes} to ${maxBytes} bytes`, (value) => {
     if (typeof value !== 'string' || value.length > maxBytes || !value.isWellFormed()) return false
+    // A UTF-16 unit takes three bytes at most: short text needs no count.
+    if (value.length >= minBytes && value.length * 3 <= maxBytes) return true
     const length = utf8(value).length
     return length >= minBytes && length <= maxBytes
   })
@@ -76,8 +79,7 @@ export function oneOf<const T extends readonly string[]>(...choices: T): Shape<T
 /** A link to a SHA-256 block under one of `codecs`; its CID text in memory. */
 export function link<T extends string>(...codecs: readonly number[]): Shape<T> {
   return {
-    read: (value, path) =>
-      isLink(value, codecs) ? ((value as CID).toString() as T) : fail(path, 'a link'),
+    read: (value, path) => (isLink(value, codecs) ? (linkText(value) as T) : fail(path, 'a link')),
     write: (value) => toLink(value),
   }
 }
@@ -118,7 +120,10 @@ type Struct<F> = {
 
 /** A map with exactly these fields. */
 export function struct<const F extends Fields>(fields: F): Shape<Struct<F>> {
-  const entries = Object.entries(fields) as [string, Shape<unknown>][]
+  // In the order of the encoding (shorter keys first, then by bytes), so that nothing is left to sort there.
+  const entries = (Object.entries(fields) as [string, Shape<unknown>][]).sort(
+    ([a], [b]) => a.length - b.length || (a < b ? -1 : 1),
+  )
   return {
     read: (value, path) => {
       if (!isMap(value)) return fail(path, 'a map')

@@ -1,0 +1,249 @@
+/**
+ * A strict reader of DAG-CBOR (https://ipld.io/specs/codecs/dag-cbor/spec/). It accepts canonical bytes only
+ * (shortest heads, definite lengths, keys unique and in order, well-formed text), so nothing has to be encoded
+ * again to find out, and it refuses floats.
+ *
+ * owns: bytes to values
+ * does not own: what the values mean (schema.ts), their ids (dag-cbor.ts)
+ */
+import { CID } from 'multiformats/cid'
+import { create as createDigest } from 'multiformats/hashes/digest'
+import type { CborValue } from './cbor-value.ts'
+import { CID_BYTES, digestIn, isPlainCid } from './cid-text.ts'
+import { encodingError } from './errors.ts'
+
+/** Values inside values: deeper than any shape of this project, and far from the end of the stack. */
+const MAX_DEPTH = 32
+const MAJOR = { uint: 0, negative: 1, bytes: 2, text: 3, list: 4, map: 5, tag: 6 } as const
+const CID_TAG = 42
+const SHA2_256 = 0x12
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Reads values one after the other from `bytes`. */
+export interface CborReader {
+  /** Where the next value begins. */
+  readonly offset: number
+  /** The next value. Throws `ENCODING`. */
+  value(): CborValue
+  /** The head of a list: how many values follow as its items. Throws `ENCODING`. */
+  listHead(): number
+  /** The head of a map: how many pairs follow. Throws `ENCODING`. */
+  mapHead(): number
+}
+
+export function createCborReader(input: Uint8Array): CborReader {
+  // Views of other classes (Buffer) slice differently.
+  const bytes =
+    input.constructor === Uint8Array
+      ? input
+      : new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let offset = 0
+  // The argument of the head read last when it does not fit a number.
+  let large: bigint | undefined
+
+  const need = (length: number): void => {
+    if (length > bytes.length - offset) throw encodingError('it ends too early')
+  }
+
+  const argument = (info: number): number => {
+    large = undefined
+    if (info < 24) return info
+    let value: number
+    let least: number
+    if (info === 24) {
+      need(1)
+      value = bytes[offset] ?? 0
+      offset += 1
+      least = 24
+    } else if (info === 25) {
+      need(2)
+      value = view.getUint16(offset)
+      offset += 2
+      least = 0x100
+    } else if (info === 26) {
+      need(4)
+      value = view.getUint32(offset)
+      offset += 4
+      least = 0x10000
+    } else if (info === 27) {
+      need(8)
+      value = view.getUint32(offset) * 0x100000000 + view.getUint32(offset + 4)
+      if (value > Number.MAX_SAFE_INTEGER) large = view.getBigUint64(offset)
+      offset += 8
+      least = 0x100000000
+    } else throw encodingError('a length is indefinite')
+    if (value < least) throw encodingError('it is not in canonical form')
+    return value
+  }
+
+  const length = (info: number): number => {
+    const value = argument(info)
+    // Also bounds what a list or map can claim: each of its items takes a byte at least.
+    need(value)
+    return value
+  }
+
+  const readText = (size: number): string => {
+    const start = offset
+    offset += size
+    if (size <= SHORT_TEXT) {
+      const known = shortText(bytes, start, size)
+      if (known !== undefined) return known
+    }
+    try {
+      return decoder.decode(bytes.subarray(start, offset))
+    } catch (error) {
+      throw encodingError('text is not UTF-8', error)
+    }
+  }
+
+  const readCid = (): CID => {
+    need(2)
+    const first = bytes[offset++] ?? 0
+    if (first >> 5 !== MAJOR.bytes) throw encodingError('a link is no byte string')
+    const size = length(first & 31)
+    const start = offset
+    offset += size
+    if (size === 0 || bytes[start] !== 0) throw encodingError('a link is malformed')
+    if (size === CID_BYTES + 1 && isPlainCid(bytes, start + 1)) {
+      return plainCid(bytes.slice(start + 1, offset))
+    }
+    try {
+      return CID.decode(bytes.slice(start + 1, offset))
+    } catch (error) {
+      throw encodingError('a link is malformed', error)
+    }
+  }
+
+  const readMap = (size: number, depth: number): CborValue => {
+    const map: Record<string, CborValue> = {}
+    let lastStart = -1
+    let lastEnd = -1
+    for (let i = 0; i < size; i++) {
+      need(1)
+      const first = bytes[offset++] ?? 0
+      if (first >> 5 !== MAJOR.text) throw encodingError('a key is no text')
+      const keyLength = length(first & 31)
+      const start = offset
+      const key = readText(keyLength)
+      if (lastStart >= 0 && !isAfter(bytes, lastStart, lastEnd, start, offset)) {
+        throw encodingError('it is not in canonical form')
+      }
+      if (key === '__proto__') throw encodingError('a key is not allowed')
+      lastStart = start
+      lastEnd = offset
+      map[key] = read(depth + 1)
+    }
+    return map
+  }
+
+  const read = (depth: number): CborValue => {
+    if (depth > MAX_DEPTH) throw encodingError('it is nested too deep')
+    need(1)
+    const first = bytes[offset++] ?? 0
+    const info = first & 31
+    switch (first >> 5) {
+      case MAJOR.uint: {
+        const value = argument(info)
+        return large ?? value
+      }
+      case MAJOR.negative: {
+        const value = argument(info)
+        if (large !== undefined) return -1n - large
+        return value === Number.MAX_SAFE_INTEGER ? -1n - BigInt(value) : -1 - value
+      }
+      case MAJOR.bytes: {
+        const size = length(info)
+        const start = offset
+        offset += size
+        return bytes.slice(start, offset)
+      }
+      case MAJOR.text:
+        return readText(length(info))
+      case MAJOR.list: {
+        const size = length(info)
+        const items: CborValue[] = []
+        for (let i = 0; i < size; i++) items.push(read(depth + 1))
+        return items
+      }
+      case MAJOR.map:
+        return readMap(length(info), depth)
+      case MAJOR.tag:
+        if (argument(info) !== CID_TAG) throw encodingError('a tag is not allowed')
+        return readCid()
+      default:
+        if (first === 0xf4) return false
+        if (first === 0xf5) return true
+        if (first === 0xf6) return null
+        throw encodingError('a float or an unknown simple value')
+    }
+  }
+
+  const head = (major: number, name: string): number => {
+    need(1)
+    const first = bytes[offset++] ?? 0
+    if (first >> 5 !== major) throw encodingError(`it is no ${name}`)
+    return length(first & 31)
+  }
+
+  return {
+    get offset() {
+      return offset
+    },
+    value: () => read(0),
+    listHead: () => head(MAJOR.list, 'list'),
+    mapHead: () => head(MAJOR.map, 'map'),
+  }
+}
+
+/** A CID object of its 36 bytes, which the caller has looked at. */
+export function plainCid(bytes: Uint8Array): CID {
+  return new CID(1, bytes[1] ?? 0, createDigest(SHA2_256, digestIn(bytes)), bytes)
+}
+
+function isAfter(
+  bytes: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  bStart: number,
+  bEnd: number,
+): boolean {
+  const longer = bEnd - bStart - (aEnd - aStart)
+  if (longer !== 0) return longer > 0
+  for (let i = 0; i < aEnd - aStart; i++) {
+    const difference = (bytes[bStart + i] ?? 0) - (bytes[aStart + i] ?? 0)
+    if (difference !== 0) return difference > 0
+  }
+  return false
+}
+
+// Keys and other short words come again and again: they are looked up, not made.
+const SHORT_TEXT = 20
+const WORD_SLOTS = 1024
+const words: (string | undefined)[] = new Array(WORD_SLOTS)
+
+function shortText(bytes: Uint8Array, start: number, size: number): string | undefined {
+  let hash = size
+  for (let i = start; i < start + size; i++) {
+    const byte = bytes[i] ?? 0
+    if (byte >= 0x80) return undefined
+    hash = (Math.imul(hash, 31) + byte) | 0
+  }
+  const slot = hash & (WORD_SLOTS - 1)
+  const word = words[slot]
+  if (word !== undefined && isWord(word, bytes, start, size)) return word
+  let text = ''
+  for (let i = start; i < start + size; i++) text += String.fromCharCode(bytes[i] ?? 0)
+  words[slot] = text
+  return text
+}
+
+function isWord(word: string, bytes: Uint8Array, start: number, size: number): boolean {
+  if (word.length !== size) return false
+  for (let i = 0; i < size; i++) {
+    if (word.charCodeAt(i) !== bytes[start + i]) return false
+  }
+  return true
+}
