@@ -1,0 +1,69 @@
+/**
+ * Builds `dist/`: what `npm start` and the published package run.
+ *
+ * One entry per process and thread: the command line (small; what runs a node is a chunk that only `start`
+ * loads) and each worker. Everything is bundled; native add-ons that other packages bring are left out, since
+ * nothing that runs here loads them.
+ *
+ *   node scripts/build.ts [--if-stale]
+ */
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { leaveOut } from './left-out.ts'
+import { collectLicences } from './licences.ts'
+import { isStale, STAMP } from './stale.js'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const out = join(root, 'dist')
+
+const ENTRIES = {
+  cairn: 'src/interfaces/cli/main.ts',
+  'miner-worker': 'src/services/miner-worker.ts',
+}
+
+// CommonJS packages inside the bundle call `require` for Node's own modules.
+const BANNER = `import{createRequire as cairnRequire}from'node:module';const require=cairnRequire(import.meta.url);`
+
+if (process.argv.includes('--if-stale') && !isStale(root)) process.exit(0)
+
+const started = performance.now()
+// Built beside and put in place file by file, the stamp last: a build that fails leaves the old bundle working.
+const BESIDE = '.new-'
+const fresh = join(out, `${BESIDE}${process.pid}`)
+mkdirSync(fresh, { recursive: true })
+const { metafile } = await build({
+  absWorkingDir: root,
+  entryPoints: ENTRIES,
+  outdir: fresh,
+  chunkNames: '[name]-[hash]',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node22',
+  minify: true,
+  // Error names and `constructor.name` are part of what libp2p and Helia compare.
+  keepNames: true,
+  legalComments: 'none',
+  plugins: [leaveOut],
+  external: ['*.node'],
+  banner: { js: BANNER },
+  metafile: true,
+  logLevel: 'warning',
+})
+writeFileSync(join(fresh, 'THIRD-PARTY.txt'), collectLicences(root, Object.keys(metafile.inputs)))
+
+const names = readdirSync(fresh).filter((name) => name !== STAMP)
+for (const name of [...names, STAMP]) renameSync(join(fresh, name), join(out, name))
+rmSync(fresh, { recursive: true })
+for (const name of readdirSync(out)) {
+  const old = name !== STAMP && !names.includes(name) && !name.startsWith(BESIDE)
+  if (old) rmSync(join(out, name), { recursive: true })
+}
+
+const kib = Object.values(metafile.outputs).reduce((sum, { bytes }) => sum + bytes, 0) / 1024
+console.error(
+  `Built dist/ (${Math.round(kib)} KiB) in ${Math.round(performance.now() - started)} ms.`,
+)

@@ -1,0 +1,14 @@
+/** `npm start`: builds the bundle when it is older than its source, then runs `cairn start` in this process. */
+import { execFileSync } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { isStale } from './stale.js'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+if (isStale(root)) {
+  execFileSync(process.execPath, [fileURLToPath(new URL('build.ts', import.meta.url))], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+}
+process.argv.splice(1, 1, fileURLToPath(new URL('../bin/cairn.js', import.meta.url)), 'start')
+createRequire(import.meta.url)('../bin/cairn.js')
