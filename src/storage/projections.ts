@@ -1,0 +1,334 @@
+/**
+ * Read models for lists, search and details. They include pending records at once, and say so. Rebuildable.
+ *
+ * Search looks for the text anywhere in folder and name, letter case aside: a scan of short texts, some
+ * milliseconds for a hundred thousand files. A full-text index finds whole words only (or, by trigrams, three
+ * letters and more), and would double what a file costs to store.
+ */
+import type { ContentId, DeviceId, FileId, UserId, VersionId } from '../chain/ids.ts'
+import type { RecordOf } from '../chain/record.ts'
+import { assert } from '../common/errors.ts'
+import { type FileProjection, searchText } from './file-projection.ts'
+import { STORED_COLUMNS, type StoredRecord, type StoredRow } from './record-table.ts'
+import type { Database } from './sqlite.ts'
+
+/** Rows that one query gives at most. */
+export const MAX_ROWS = 10_000
+/** Candidates that are shown for an ambiguous beginning of an id. */
+const MAX_CANDIDATES = 20
+
+export type VersionRecord = RecordOf<'file.add'> | RecordOf<'file.update'>
+
+/** A file in a list: what its newest current version says. */
+export interface FileEntry {
+  readonly file: FileId
+  readonly owner: UserId
+  /** The version that is shown: the newest head; of a removed file, its last one. */
+  readonly version: VersionId
+  readonly record: VersionRecord
+  /** Current versions; none: removed; several: a conflict. */
+  readonly heads: readonly VersionId[]
+  readonly removed: boolean
+  /** Something of what is shown is not confirmed yet. */
+  readonly pending: boolean
+}
+
+export interface VersionEntry extends StoredRecord {
+  readonly version: VersionId
+  readonly head: boolean
+}
+
+export interface VoteEntry extends StoredRecord {
+  readonly user: UserId
+  /** The user's latest of this version: the one that counts. */
+  readonly latest: boolean
+}
+
+export interface PersonEntry extends StoredRecord {
+  readonly user: UserId
+  readonly device: DeviceId
+  readonly name: string
+  readonly deviceName: string
+}
+
+export type IdKind = 'file' | 'version' | 'record' | 'user' | 'device' | 'block' | 'root'
+
+export interface FileQuery {
+  readonly owner?: UserId
+  readonly search?: string
+  /** Removed ones too. */
+  readonly all?: boolean
+  /** 1 to MAX_ROWS. */
+  readonly limit: number
+  /** The last file of the page before. */
+  readonly after?: FileId
+}
+
+export interface Projections {
+  /** By name, then by id. */
+  listFiles(query: FileQuery): FileEntry[]
+  countFiles(): number
+  file(file: FileId): FileEntry | undefined
+  /** Files whose shown name is exactly this; removed ones last. */
+  filesByName(name: string): FileEntry[]
+  /** Every version with its outcome, also rejected ones: in chain order, pending last. */
+  versionsOf(file: FileId): VersionEntry[]
+  /** The file of a version. */
+  fileOf(version: VersionId): FileId | undefined
+  /** Files that have a version with this content. */
+  filesByRoot(root: ContentId): FileId[]
+  votesOf(version: VersionId): VoteEntry[]
+  accessesOf(file: FileId): StoredRecord[]
+  /** All that happened to a file: its versions and removals, votes and accesses. In chain order, pending last. */
+  recordsOf(file: FileId): StoredRecord[]
+  /** One entry for each user, by their `user.create`. */
+  users(): PersonEntry[]
+  /** One entry for each device, by its record 0. */
+  devices(): PersonEntry[]
+  /** Newest first; pending ones before confirmed ones. */
+  recentRecords(query: { pending?: boolean; limit: number }): StoredRecord[]
+  /** At most some twenty ids that begin so; exactly one: the beginning is unambiguous. */
+  idsBeginningWith(prefix: string): { kind: IdKind; id: string }[]
+}
+
+interface FileRow {
+  file: FileId
+  owner: UserId
+  shown: number
+  heads: number
+  pending: number
+}
+
+/** `stored` reads a row of STORED_COLUMNS. */
+export interface ProjectionsComponents {
+  readonly db: Database
+  readonly files: FileProjection
+  readonly records: {
+    get(number: number): StoredRecord | undefined
+    stored(row: StoredRow): StoredRecord
+  }
+}
+
+const CHAIN_ORDER = `ORDER BY records.height IS NULL, records.height, records.place, records.number`
+
+export function createProjections({ db, files, records }: ProjectionsComponents): Projections {
+  const FILES = 'SELECT file, owner, shown, heads, pending FROM files'
+  const list = db.prepare<FileRow>(
+    `${FILES} WHERE (name, file) > (?1, ?2) AND (?3 IS NULL OR owner = ?3)
+     AND (?4 = '' OR instr(search, ?4) > 0) AND (?5 = 1 OR heads > 0) ORDER BY name, file LIMIT ?6`,
+  )
+  const count = db.prepare<{ n: number }>('SELECT count(*) AS n FROM files WHERE heads > 0')
+  const one = db.prepare<FileRow>(`${FILES} WHERE file = ?`)
+  const nameOf = db.prepare<{ name: string }>('SELECT name FROM files WHERE file = ?')
+  const byName = db.prepare<FileRow>(
+    `${FILES} WHERE name = ? ORDER BY heads = 0, file LIMIT ${MAX_ROWS}`,
+  )
+  const headsOf = db.prepare<{ version: VersionId }>(
+    'SELECT version FROM file_heads WHERE file = ? ORDER BY version',
+  )
+  const versionsOf = db.prepare<StoredRow>(
+    `SELECT ${STORED_COLUMNS} WHERE records.number IN (
+       SELECT number FROM records WHERE id = ?1 AND identity IS NULL AND type = 'file.add'
+       UNION SELECT number FROM records WHERE identity IS NOT NULL AND identity = ?1 AND type = 'file.add'
+       UNION SELECT number FROM records WHERE subject IS NOT NULL AND subject = ?1 AND type = 'file.update'
+     ) ${CHAIN_ORDER}`,
+  )
+  const aboutFile = db.prepare<StoredRow>(
+    `SELECT ${STORED_COLUMNS} WHERE records.subject IS NOT NULL AND records.subject = ?
+     AND type = 'file.remove' ${CHAIN_ORDER}`,
+  )
+  const aboutVersion = db.prepare<StoredRow>(
+    `SELECT ${STORED_COLUMNS} WHERE records.subject IS NOT NULL AND records.subject = ?
+     AND type = ? ${CHAIN_ORDER}`,
+  )
+  const fileOf = db.prepare<{ file: FileId }>(
+    `SELECT CASE type WHEN 'file.add' THEN ?1 ELSE subject END AS file FROM records
+     WHERE (id = ?1 AND identity IS NULL OR identity IS NOT NULL AND identity = ?1)
+     AND type IN ('file.add', 'file.update') LIMIT 1`,
+  )
+  const byRoot = db.prepare<{ file: FileId }>(
+    `SELECT DISTINCT CASE type WHEN 'file.add' THEN coalesce(identity, id) ELSE subject END AS file
+     FROM records WHERE root IS NOT NULL AND root = ? ORDER BY file LIMIT ${MAX_ROWS}`,
+  )
+  const people = db.prepare<StoredRow>(
+    `SELECT ${STORED_COLUMNS} WHERE type IN ('user.create', 'device.add')
+     ORDER BY records.outcome IS NOT 'applied', records.height IS NULL, records.height, records.place,
+       records.number LIMIT ${MAX_ROWS}`,
+  )
+  const pending = db.prepare<StoredRow>(
+    `SELECT ${STORED_COLUMNS} WHERE records.height IS NULL ORDER BY records.received DESC, records.number DESC
+     LIMIT ?`,
+  )
+  const confirmed = db.prepare<{ height: number; records: Uint8Array }>(
+    `SELECT main.height, records FROM main JOIN blocks ON number = block
+     WHERE main.height < ? ORDER BY main.height DESC LIMIT 1`,
+  )
+  const ids = {
+    record: db.prepare<{ id: string; type: string }>(
+      `SELECT coalesce(identity, id) AS id, type FROM records WHERE id >= ?1 AND id < ?2
+       UNION SELECT identity, type FROM records
+         WHERE identity IS NOT NULL AND identity >= ?1 AND identity < ?2
+       LIMIT ${MAX_CANDIDATES}`,
+    ),
+    block: db.prepare<{ id: string }>(
+      `SELECT id FROM blocks WHERE id >= ? AND id < ? LIMIT ${MAX_CANDIDATES}`,
+    ),
+    root: db.prepare<{ id: string }>(
+      `SELECT DISTINCT root AS id FROM records
+       WHERE root IS NOT NULL AND root >= ? AND root < ? LIMIT ${MAX_CANDIDATES}`,
+    ),
+    device: db.prepare<{ id: string }>(
+      `SELECT DISTINCT device AS id FROM records WHERE device >= ? AND device < ? LIMIT ${MAX_CANDIDATES}`,
+    ),
+  }
+
+  const entry = (row: FileRow): FileEntry => {
+    const record = records.get(row.shown)?.record
+    assert(
+      record?.type === 'file.add' || record?.type === 'file.update',
+      'a shown version is stored',
+    )
+    return {
+      file: row.file,
+      owner: row.owner,
+      version: record.identity,
+      record,
+      heads: row.heads === 0 ? [] : headsOf.all(row.file).map((head) => head.version),
+      removed: row.heads === 0,
+      pending: row.pending === 1,
+    }
+  }
+  const rows = (limit: number): number => Math.min(Math.max(1, Math.trunc(limit)), MAX_ROWS)
+  const personsBy = (keyOf: (person: PersonEntry) => string | undefined): PersonEntry[] => {
+    const found = new Map<string, PersonEntry>()
+    for (const row of people.all()) {
+      const person = personOf(records.stored(row))
+      const key = person === undefined ? undefined : keyOf(person)
+      if (person !== undefined && key !== undefined && !found.has(key)) found.set(key, person)
+    }
+    return [...found.values()]
+  }
+  const versionIds = (file: FileId): VersionId[] => [
+    ...new Set(projections.versionsOf(file).map((version) => version.version)),
+  ]
+  const about = (file: FileId, type: 'access' | 'vote'): StoredRecord[] =>
+    versionIds(file).flatMap((version) => aboutVersion.all(version, type).map(records.stored))
+
+  const projections: Projections = {
+    listFiles: ({ owner, search = '', all = false, limit, after }) => {
+      files.flush()
+      const name = after === undefined ? '' : nameOf.get(after)?.name
+      if (name === undefined) return []
+      return list
+        .all(name, after ?? '', owner ?? null, searchText(search), all ? 1 : 0, rows(limit))
+        .map(entry)
+    },
+    countFiles: () => {
+      files.flush()
+      return count.get()?.n ?? 0
+    },
+    file: (file) => {
+      files.flush()
+      const row = one.get(file)
+      return row === undefined ? undefined : entry(row)
+    },
+    filesByName: (name) => {
+      files.flush()
+      return byName.all(name).map(entry)
+    },
+    versionsOf: (file) => {
+      files.flush()
+      const heads = new Set(headsOf.all(file).map((head) => head.version))
+      return versionsOf.all(file).map((row) => {
+        const version = records.stored(row)
+        const { identity } = version.record
+        return { ...version, version: identity, head: heads.has(identity) }
+      })
+    },
+    fileOf: (version) => fileOf.get(version)?.file,
+    filesByRoot: (root) => byRoot.all(root).map((row) => row.file),
+    votesOf: (version) => {
+      const votes = aboutVersion
+        .all(version, 'vote')
+        .map(records.stored)
+        .filter((vote) => vote.outcome !== 'rejected')
+      const userOf = (vote: StoredRecord): UserId => vote.record.user ?? vote.record.identity
+      const latest = new Map(votes.map((vote) => [userOf(vote), vote.record.id]))
+      return votes.map((vote) => {
+        const user = userOf(vote)
+        return { ...vote, user, latest: latest.get(user) === vote.record.id }
+      })
+    },
+    accessesOf: (file) => about(file, 'access').sort(chainOrder),
+    recordsOf: (file) =>
+      [
+        ...versionsOf.all(file).map(records.stored),
+        ...aboutFile.all(file).map(records.stored),
+        ...about(file, 'vote'),
+        ...about(file, 'access'),
+      ].sort(chainOrder),
+    users: () =>
+      personsBy(({ record, user }) => (record.type === 'user.create' ? user : undefined)),
+    devices: () => personsBy(({ device }) => device),
+    recentRecords: ({ pending: only = false, limit }) => {
+      const wanted = rows(limit)
+      const found = pending.all(wanted).map(records.stored)
+      let height = Number.MAX_SAFE_INTEGER
+      while (!only && found.length < wanted) {
+        const block = confirmed.get(height)
+        if (block === undefined) break
+        height = block.height
+        const numbers = new DataView(block.records.buffer, block.records.byteOffset)
+        for (let at = block.records.length - 4; at >= 0 && found.length < wanted; at -= 4) {
+          const record = records.get(numbers.getUint32(at))
+          if (record !== undefined) found.push(record)
+        }
+      }
+      return found
+    },
+    idsBeginningWith: (prefix) => {
+      if (prefix === '') return []
+      const range = [prefix, `${prefix}\x7f`] as const
+      const found = new Map<string, IdKind>()
+      for (const { id, type } of ids.record.all(...range)) {
+        if (id.startsWith(prefix)) found.set(id, kindOf(type))
+      }
+      for (const kind of ['block', 'root', 'device'] as const) {
+        for (const { id } of ids[kind].all(...range)) found.set(id, kind)
+      }
+      return [...found].slice(0, MAX_CANDIDATES).map(([id, kind]) => ({ kind, id }))
+    },
+  }
+  return projections
+}
+
+function kindOf(type: string): IdKind {
+  if (type === 'file.add') return 'file'
+  if (type === 'file.update') return 'version'
+  return type === 'user.create' ? 'user' : 'record'
+}
+
+function personOf(stored: StoredRecord): PersonEntry | undefined {
+  const { record } = stored
+  if (record.type === 'user.create') {
+    const { name, deviceName } = record.body
+    return { ...stored, user: record.identity, device: record.device, name, deviceName }
+  }
+  if (record.type !== 'device.add' || record.user === null) return undefined
+  return {
+    ...stored,
+    user: record.user,
+    device: record.device,
+    name: record.body.name,
+    deviceName: record.body.name,
+  }
+}
+
+function chainOrder(a: StoredRecord, b: StoredRecord): number {
+  const height = (row: StoredRecord): number => row.place?.height ?? Number.MAX_SAFE_INTEGER
+  return (
+    height(a) - height(b) ||
+    (a.place?.index ?? a.received) - (b.place?.index ?? b.received) ||
+    a.record.sequence - b.record.sequence
+  )
+}

@@ -1,0 +1,250 @@
+/**
+ * All records ever known, by id, by device and by place. Numbers (see schema.ts) stay inside storage.
+ *
+ * does not own: what a record means for lists (projections), whether it may be included (chain/mempool.ts)
+ */
+import { decodeRecord } from '../chain/codec.ts'
+import type { BlockId, DeviceId, RecordId } from '../chain/ids.ts'
+import type { RecordOutcome } from '../chain/outcome.ts'
+import type { SignedRecord } from '../chain/record.ts'
+import { createCache } from './cache.ts'
+import { rootOf, subjectOf } from './record-facts.ts'
+import type { Database } from './sqlite.ts'
+
+/** Decoded records in memory: some kilobytes each. */
+const CACHED_RECORDS = 2048
+/** Id to number, some hundred bytes each. */
+const CACHED_NUMBERS = 8192
+
+export type Outcome = RecordOutcome['outcome']
+export type OutcomeCode = NonNullable<RecordOutcome['code']>
+
+/** A record with what this node knows of it. */
+export interface StoredRecord {
+  readonly record: SignedRecord
+  /** Where it stands on the best chain; missing: it is pending. */
+  readonly place?: { readonly height: number; readonly index: number; readonly block: BlockId }
+  /** What it did on the best chain; missing: it is pending. */
+  readonly outcome?: Outcome
+  /** Why it was rejected or waits. */
+  readonly code?: OutcomeCode
+  /** Made by this device. */
+  readonly own: boolean
+  /** Was on the best chain once. */
+  readonly everConfirmed: boolean
+  /** When it arrived here first, milliseconds UTC. */
+  readonly received: number
+}
+
+export interface DeviceHead {
+  readonly device: DeviceId
+  readonly sequence: number
+  readonly id: RecordId
+}
+
+export interface RecordTable {
+  number(id: string): number | undefined
+  /** Stores it unless it is known; `added` tells. */
+  put(
+    record: SignedRecord,
+    options: { own: boolean; received: number; inBody: boolean },
+  ): { number: number; added: boolean }
+  get(number: number): StoredRecord | undefined
+  record(number: number): SignedRecord | undefined
+  bytes(number: number): Uint8Array | undefined
+  confirm(number: number, height: number, place: number, outcome: RecordOutcome): void
+  /** Back to pending. */
+  unconfirm(number: number): void
+  /** Empty texts: it has none. */
+  outcome(number: number): { outcome: string; code: string }
+  setOutcome(number: number, outcome: string, code: string): void
+  pending(limit: number): StoredRecord[]
+  pendingCount(): number
+  heads(): DeviceHead[]
+  at(device: DeviceId, sequence: number): StoredRecord[]
+  newest(device: DeviceId): StoredRecord | undefined
+  /** See heads: `number` has lost its successor. */
+  restoreHead(number: number): void
+  forget(number: number): void
+}
+
+/** The columns of `StoredRecord` of the rows of `records` that `condition` selects. */
+export const STORED_COLUMNS = `records.number, records.bytes, records.height, records.place,
+  blocks.id AS block, records.outcome, records.code, records.own, records.ever, records.received
+  FROM records LEFT JOIN main ON main.height = records.height
+  LEFT JOIN blocks ON blocks.number = main.block`
+
+export interface StoredRow {
+  readonly number: number
+  readonly bytes: Uint8Array
+  readonly height: number | null
+  readonly place: number | null
+  readonly block: BlockId | null
+  readonly outcome: Outcome | null
+  readonly code: OutcomeCode | null
+  readonly own: number
+  readonly ever: number
+  readonly received: number
+}
+
+export function createRecordTable(
+  db: Database,
+): RecordTable & { stored(row: StoredRow): StoredRecord } {
+  const findNumber = db.prepare<{ number: number }>('SELECT number FROM records WHERE id = ?')
+  const insert = db.prepare<{ number: number }>(
+    `INSERT INTO records (id, device, sequence, user, type, subject, identity, root, received, own, ever,
+       in_body, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?) RETURNING number`,
+  )
+  const keep = db.prepare(
+    `UPDATE records SET own = max(own, ?), in_body = max(in_body, ?)
+     WHERE number = ? AND (own < ? OR in_body < ?)`,
+  )
+  const select = db.prepare<StoredRow>(`SELECT ${STORED_COLUMNS} WHERE records.number = ?`)
+  const selectBytes = db.prepare<{ bytes: Uint8Array }>(
+    'SELECT bytes FROM records WHERE number = ?',
+  )
+  const confirm = db.prepare(
+    'UPDATE records SET height = ?, place = ?, outcome = ?, code = ?, ever = 1 WHERE number = ?',
+  )
+  const unconfirm = db.prepare(
+    'UPDATE records SET height = NULL, place = NULL, outcome = NULL, code = NULL WHERE number = ?',
+  )
+  const outcome = db.prepare<{ outcome: string; code: string }>(
+    `SELECT coalesce(outcome, '') AS outcome, coalesce(code, '') AS code FROM records WHERE number = ?`,
+  )
+  const setOutcome = db.prepare(
+    `UPDATE records SET outcome = nullif(?, ''), code = nullif(?, '') WHERE number = ?`,
+  )
+  const pending = db.prepare<StoredRow>(
+    `SELECT number, bytes, height, place, NULL AS block, outcome, code, own, ever, received
+     FROM records WHERE height IS NULL ORDER BY device, sequence LIMIT ?`,
+  )
+  const pendingCount = db.prepare<{ n: number }>(
+    'SELECT count(*) AS n FROM records WHERE height IS NULL',
+  )
+  const heads = db.prepare<DeviceHead>(
+    `SELECT record_heads.device, record_heads.sequence, id FROM record_heads
+     JOIN records ON number = record ORDER BY record_heads.device, record_heads.sequence, id`,
+  )
+  const addHead = db.prepare('INSERT OR IGNORE INTO record_heads VALUES (?, ?, ?)')
+  const removeHead = db.prepare(
+    'DELETE FROM record_heads WHERE device = ? AND sequence = ? AND record = ?',
+  )
+  const at = db.prepare<StoredRow>(
+    `SELECT ${STORED_COLUMNS} WHERE records.device = ? AND records.sequence = ? ORDER BY records.number`,
+  )
+  const numbersAt = db.prepare<{ number: number }>(
+    'SELECT number FROM records WHERE device = ? AND sequence = ?',
+  )
+  const newest = db.prepare<StoredRow>(
+    `SELECT ${STORED_COLUMNS} WHERE records.device = ? ORDER BY records.sequence DESC, records.number LIMIT 1`,
+  )
+  const remove = db.prepare('DELETE FROM records WHERE number = ?')
+
+  const decoded = createCache<number, SignedRecord>(CACHED_RECORDS)
+  const numbers = createCache<string, number>(CACHED_NUMBERS)
+  db.onRollback(() => {
+    decoded.clear()
+    numbers.clear()
+  })
+
+  const decode = (number: number, bytes: Uint8Array): SignedRecord => {
+    const known = decoded.get(number)
+    if (known !== undefined) return known
+    const record = decodeRecord(bytes)
+    decoded.set(number, record)
+    return record
+  }
+  const stored = (row: StoredRow): StoredRecord => ({
+    record: decode(row.number, row.bytes),
+    ...(row.height === null || row.place === null || row.block === null
+      ? {}
+      : { place: { height: row.height, index: row.place, block: row.block } }),
+    ...(row.outcome === null ? {} : { outcome: row.outcome }),
+    ...(row.code === null ? {} : { code: row.code }),
+    own: row.own === 1,
+    everConfirmed: row.ever === 1,
+    received: row.received,
+  })
+  const hasSuccessor = (record: SignedRecord): boolean =>
+    numbersAt
+      .all(record.device, record.sequence + 1)
+      .some(({ number }) => table.record(number)?.previous === record.id)
+
+  const table: RecordTable = {
+    number: (id) => {
+      const known = numbers.get(id)
+      if (known !== undefined) return known
+      const number = findNumber.get(id)?.number
+      if (number !== undefined) numbers.set(id, number)
+      return number
+    },
+    put: (record, { own, received, inBody }) => {
+      const flags = [own ? 1 : 0, inBody ? 1 : 0] as const
+      const known = table.number(record.id)
+      if (known !== undefined) {
+        if (own || inBody) keep.run(...flags, known, ...flags)
+        return { number: known, added: false }
+      }
+      const { id, device, sequence, type, user, identity } = record
+      const row = insert.get(
+        id,
+        device,
+        sequence,
+        user ?? identity,
+        type,
+        subjectOf(record),
+        identity === id ? null : identity,
+        rootOf(record),
+        received,
+        ...flags,
+        record.bytes,
+      )
+      const number = row?.number ?? 0
+      numbers.set(id, number)
+      decoded.set(number, record)
+      const before = record.previous === null ? undefined : table.number(record.previous)
+      if (before !== undefined) removeHead.run(device, sequence - 1, before)
+      if (!hasSuccessor(record)) addHead.run(device, sequence, number)
+      return { number, added: true }
+    },
+    get: (number) => {
+      const row = select.get(number)
+      return row === undefined ? undefined : stored(row)
+    },
+    record: (number) => {
+      const known = decoded.get(number)
+      if (known !== undefined) return known
+      const bytes = table.bytes(number)
+      return bytes === undefined ? undefined : decode(number, bytes)
+    },
+    bytes: (number) => selectBytes.get(number)?.bytes,
+    confirm: (number, height, place, { outcome, code }) =>
+      void confirm.run(height, place, outcome, code ?? null, number),
+    unconfirm: (number) => void unconfirm.run(number),
+    outcome: (number) => outcome.get(number) ?? { outcome: '', code: '' },
+    setOutcome: (number, outcome, code) => void setOutcome.run(outcome, code, number),
+    pending: (limit) => pending.all(limit).map(stored),
+    pendingCount: () => pendingCount.get()?.n ?? 0,
+    heads: () => heads.all(),
+    at: (device, sequence) => at.all(device, sequence).map(stored),
+    newest: (device) => {
+      const row = newest.get(device)
+      return row === undefined ? undefined : stored(row)
+    },
+    restoreHead: (number) => {
+      const record = table.record(number)
+      if (record === undefined || hasSuccessor(record)) return
+      addHead.run(record.device, record.sequence, number)
+    },
+    forget: (number) => {
+      const record = table.record(number)
+      if (record === undefined) return
+      removeHead.run(record.device, record.sequence, number)
+      remove.run(number)
+      decoded.delete(number)
+      numbers.delete(record.id)
+    },
+  }
+  return { ...table, stored }
+}

@@ -1,0 +1,94 @@
+/**
+ * The tables of the chain: schema as comment and code. Format 1.
+ *
+ * Ids are CID text. A record and a block also have a number, in the order of their arrival here, by which the
+ * tables refer to each other; numbers mean nothing outside this file.
+ *
+ * records   every record ever known: confirmed, pending, on losing branches.
+ *   height, place, outcome, code   where it stands on the best chain and what it did there; null: pending
+ *   subject   what it is about: the file of an update or removal, the version of a vote or access
+ *   identity  the id that it goes by when it replaces a stranded record; null: its own
+ *   own       made by this device · ever: was confirmed once · in_body: a stored body holds it;
+ *             only a record with none of the three may be evicted
+ * record_heads  per device the records without a known successor (several: the device equivocated)
+ * blocks    every header that passed its checks; `records` is the ordered list of its body's record numbers
+ *           (4 bytes each, big-endian), null: the body is not here
+ * main      the best chain, by height
+ * undo      per block of the best chain: what `disconnect` needs (undo.ts)
+ * state     the rules' key-value view after the tip
+ * covers    which versions a file.update or file.remove names as its parents
+ * files, file_heads   what a list of files shows; projections: derived from `records` alone
+ */
+export const CHAIN_SCHEMA = `
+CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE records (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  device TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  user TEXT,
+  type TEXT NOT NULL,
+  subject TEXT,
+  identity TEXT,
+  root TEXT,
+  received INTEGER NOT NULL,
+  own INTEGER NOT NULL,
+  ever INTEGER NOT NULL,
+  in_body INTEGER NOT NULL,
+  height INTEGER,
+  place INTEGER,
+  outcome TEXT,
+  code TEXT,
+  bytes BLOB NOT NULL
+);
+CREATE INDEX records_by_device ON records (device, sequence);
+CREATE INDEX records_pending ON records (device, sequence) WHERE height IS NULL;
+CREATE INDEX records_loose ON records (received) WHERE own = 0 AND ever = 0 AND in_body = 0;
+CREATE INDEX records_by_subject ON records (subject) WHERE subject IS NOT NULL;
+CREATE INDEX records_by_identity ON records (identity) WHERE identity IS NOT NULL;
+CREATE INDEX records_by_root ON records (root) WHERE root IS NOT NULL;
+CREATE INDEX records_of_people ON records (type) WHERE type IN ('user.create', 'device.add');
+
+CREATE TABLE record_heads (
+  device TEXT NOT NULL, sequence INTEGER NOT NULL, record INTEGER NOT NULL,
+  PRIMARY KEY (device, sequence, record)
+) WITHOUT ROWID;
+
+CREATE TABLE blocks (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  parent TEXT,
+  height INTEGER NOT NULL,
+  chainwork BLOB NOT NULL,
+  status TEXT NOT NULL,
+  code TEXT,
+  header BLOB NOT NULL,
+  body TEXT NOT NULL,
+  records BLOB
+);
+CREATE INDEX blocks_by_parent ON blocks (parent);
+CREATE INDEX blocks_by_body ON blocks (body);
+CREATE INDEX blocks_by_work ON blocks (chainwork) WHERE records IS NOT NULL AND status <> 'invalid';
+
+CREATE TABLE main (height INTEGER PRIMARY KEY, block INTEGER NOT NULL);
+CREATE TABLE undo (block INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE state (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE covers (
+  version TEXT NOT NULL, record INTEGER NOT NULL, PRIMARY KEY (version, record)
+) WITHOUT ROWID;
+CREATE TABLE file_heads (
+  file TEXT NOT NULL, version TEXT NOT NULL, PRIMARY KEY (file, version)
+) WITHOUT ROWID;
+CREATE TABLE files (
+  file TEXT PRIMARY KEY,
+  owner TEXT NOT NULL,
+  name TEXT NOT NULL,
+  search TEXT NOT NULL,
+  shown INTEGER NOT NULL,
+  heads INTEGER NOT NULL,
+  pending INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX files_by_name ON files (name, file);
+`

@@ -1,0 +1,120 @@
+/**
+ * One connection to one SQLite file, by node:sqlite: prepared statements, transactions, translated errors.
+ *
+ * owns: how SQLite is set up; nested transactions; telling caches of a rollback
+ * does not own: tables (schema.ts and the modules that use them), what a damaged file means (database.ts)
+ */
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { KIB } from '../common/limits.ts'
+import { translated } from './errors.ts'
+
+/** Pages that SQLite keeps in memory, KiB: the upper levels of each index of a store with a million records. */
+const CACHE_KIB: number = 24 * KIB
+/** Bytes that the write-ahead log keeps on disk after a large transaction. */
+const WAL_KEPT_BYTES: number = 32 * KIB * KIB
+
+export type SqlValue = SQLInputValue
+
+/** A prepared statement. Errors are those of errors.ts. */
+export interface Statement<Row> {
+  /** Runs it; the number of rows that it changed. */
+  run(...values: SqlValue[]): number
+  get(...values: SqlValue[]): Row | undefined
+  all(...values: SqlValue[]): Row[]
+}
+
+export interface Database {
+  /** The file, or `:memory:`. */
+  readonly path: string
+  /** Statements without values, separated by semicolons. */
+  exec(sql: string): void
+  /** Prepare once, use often. `Row` is what the statement's columns give; integers are numbers. */
+  prepare<Row>(sql: string): Statement<Row>
+  /**
+   * Runs `run` in a transaction: committed (and on the disk) when it returns, undone when it throws.
+   * Inside another one it is a part of that one which can be undone alone.
+   */
+  transaction<T>(run: () => T): T
+  /** Calls `listener` after each rollback, of the whole transaction or of a part: caches of rows have to forget. */
+  onRollback(listener: (whole: boolean) => void): void
+  /** Calls `listener` inside each outermost transaction, right before its commit. */
+  beforeCommit(listener: () => void): void
+  /** Idempotent. */
+  close(): void
+}
+
+/**
+ * Opens or makes a database file and sets it up: one process at a time, write-ahead log, every commit
+ * flushed to the disk.
+ *
+ * @param path - a file, or ':memory:'
+ * @throws STORAGE_FULL, DATA_DIRECTORY_NOT_WRITABLE, DATA_DIRECTORY_LOCKED, DATABASE_DAMAGED, STORAGE_FAILED
+ */
+export function openSqlite(path: string): Database {
+  const guard = <T>(run: () => T): T => {
+    try {
+      return run()
+    } catch (error) {
+      throw translated(error, path)
+    }
+  }
+  const raw = guard(() => new DatabaseSync(path))
+  try {
+    // Exclusive before WAL: no shared-memory file and no lock calls at each read.
+    guard(() =>
+      raw.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+        PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
+        PRAGMA cache_size = -${CACHE_KIB}; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES};
+        PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY`),
+    )
+  } catch (error) {
+    raw.close()
+    throw error
+  }
+  const rolledBack: ((whole: boolean) => void)[] = []
+  const committing: (() => void)[] = []
+  let depth = 0
+
+  const undo = (outer: boolean, part: string): void => {
+    // SQLite undoes the whole transaction itself when the disk is full.
+    if (raw.isTransaction) {
+      guard(() => raw.exec(outer ? 'ROLLBACK' : `ROLLBACK TO ${part}; RELEASE ${part}`))
+    }
+    for (const listener of rolledBack) listener(outer)
+  }
+
+  return {
+    path,
+    exec: (sql) => guard(() => raw.exec(sql)),
+    prepare: <Row>(sql: string): Statement<Row> => {
+      const statement = guard(() => raw.prepare(sql))
+      return {
+        run: (...values) => guard(() => Number(statement.run(...values).changes)),
+        get: (...values) => guard(() => statement.get(...values) as Row | undefined),
+        all: (...values) => guard(() => statement.all(...values) as Row[]),
+      }
+    },
+    transaction: (run) => {
+      const part = `part_${depth}`
+      const outer = depth === 0
+      guard(() => raw.exec(outer ? 'BEGIN IMMEDIATE' : `SAVEPOINT ${part}`))
+      depth += 1
+      try {
+        const result = run()
+        if (outer) for (const listener of committing) listener()
+        guard(() => raw.exec(outer ? 'COMMIT' : `RELEASE ${part}`))
+        return result
+      } catch (error) {
+        undo(outer, part)
+        throw error
+      } finally {
+        depth -= 1
+      }
+    },
+    onRollback: (listener) => void rolledBack.push(listener),
+    beforeCommit: (listener) => void committing.push(listener),
+    close: () => {
+      if (raw.isOpen) guard(() => raw.close())
+    },
+  }
+}
