@@ -1,0 +1,365 @@
+/**
+ * One simulated machine: the real chain service, storage, mining schedule and sync, wired as a node wires
+ * them, on virtual time and a virtual network.
+ */
+
+import type { GossipSub } from '@chainsafe/libp2p-gossipsub'
+import { type DeviceId, deviceIdOf } from '../../src/chain/ids.ts'
+import type { NetworkParams } from '../../src/chain/params.ts'
+import type { SignedRecord, Statement } from '../../src/chain/record.ts'
+import { type Clock, sleep } from '../../src/common/clock.ts'
+import { publicKeyOf, sha256, signEd25519 } from '../../src/common/crypto.ts'
+import { codeOf, messageOf } from '../../src/common/errors.ts'
+import { createEvents, type Events } from '../../src/common/events.ts'
+import type { LogFields, Logger } from '../../src/common/logger.ts'
+import { createGossip } from '../../src/network/gossip.ts'
+import { createSyncClient } from '../../src/network/sync/client.ts'
+import { createSyncPeer } from '../../src/network/sync/peer.ts'
+import { createSyncServer } from '../../src/network/sync/server.ts'
+import { type ChainService, createChainService } from '../../src/services/chain/chain-service.ts'
+import type { Verifier } from '../../src/services/chain/intake.ts'
+import type { NodeEvents } from '../../src/services/events.ts'
+import { createSearch } from '../../src/services/miner-work.ts'
+import { createMining, type Mining, type Solver } from '../../src/services/mining.ts'
+import { type ChainStore, createChainStore } from '../../src/storage/chain-store.ts'
+import { createDisk, Died, type Disk, gated } from './disk.ts'
+import type { Prng } from './prng.ts'
+import type { Endpoint, VirtualNetwork } from './virtual-network.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+/** What a machine is told and tells. */
+export interface Surroundings {
+  readonly time: VirtualTime
+  readonly network: VirtualNetwork
+  readonly verifier: Verifier
+  readonly params: NetworkParams
+  readonly trace: (line: string) => void
+  /** Something happened that must not happen among honest machines. */
+  readonly complain: (what: string) => void
+  /** The device of a machine. */
+  readonly deviceOf: (name: string) => DeviceId
+}
+
+export interface MachineInit {
+  readonly name: string
+  /** 32 bytes: the device's key. */
+  readonly seed: Uint8Array
+  readonly pace: number
+  readonly skew: number
+  readonly prng: Prng
+  readonly disk?: Disk
+}
+
+/** One life of the process. */
+export interface Life {
+  readonly chain: ChainService
+  readonly store: ChainStore
+  readonly mining: Mining
+  readonly events: Events<NodeEvents>
+}
+
+export interface Machine {
+  readonly name: string
+  readonly device: DeviceId
+  readonly seed: Uint8Array
+  readonly life: Life | undefined
+  disk: Disk
+  skew: number
+  /** Starts the process; resolves when it serves. */
+  boot(): Promise<void>
+  kill(): void
+  /** The process dies at its `after`th access to the disk from now. */
+  doom(after: number, side: 'before' | 'after'): void
+  publish(statement: Statement): Promise<SignedRecord>
+  /** Told of each block that this machine mined. */
+  onMined: (() => void) | undefined
+}
+
+/** Milliseconds between two syncs with a peer, and the random rest. */
+const SYNC_MS = 10_000
+const SYNC_JITTER_MS = 5_000
+/** Milliseconds that a start waits for a peer before this device signs. */
+const HOLD_MS = 5_000
+const SYNC_TIMEOUT_MS = 120_000
+
+export function createMachine(around: Surroundings, init: MachineInit): Machine {
+  const { time, network } = around
+  const { name, seed, prng } = init
+  const device = deviceIdOf(publicKeyOf('ed25519', seed))
+  let lives = 0
+  let life: (Life & { readonly number: number }) | undefined
+  let doomed: { left: number; side: 'before' | 'after' } | undefined
+  const trace = (line: string): void => around.trace(`${name} ${line}`)
+
+  const machine: Machine = {
+    name,
+    device,
+    seed,
+    disk: init.disk ?? createDisk(),
+    skew: init.skew,
+    onMined: undefined,
+    get life() {
+      return life
+    },
+    boot: async () => {
+      if (life !== undefined) return
+      lives += 1
+      const number = lives
+      trace(`boot ${number}`)
+      try {
+        await live(number)
+      } catch (error) {
+        if (error instanceof Died) return
+        around.complain(`${name} does not start: ${explain(error)}`)
+        if (lives === number) machine.kill()
+      }
+    },
+    kill: () => {
+      if (life === undefined) return
+      trace('dies')
+      life = undefined
+      lives += 1
+      doomed = undefined
+      network.leave(name)
+    },
+    doom: (after, side) => {
+      if (life !== undefined) doomed = { left: after, side }
+    },
+    publish: (statement) =>
+      life === undefined
+        ? Promise.reject(new Died('nobody is here'))
+        : life.chain.publish(statement),
+  }
+
+  async function live(number: number): Promise<void> {
+    const alive = (): boolean => lives === number
+    const gate = (side: 'before' | 'after'): void => {
+      if (!alive()) throw new Died()
+      if (doomed === undefined || doomed.side !== side) return
+      doomed.left -= 1
+      if (doomed.left >= 0) return
+      machine.kill()
+      throw new Died()
+    }
+    const base = time.clock(prng.fork(`clock${number}`), () => machine.skew)
+    const clock: Clock = {
+      ...base,
+      after: (ms, run) => base.after(ms, () => (alive() ? run() : undefined)),
+    }
+    const logger = createWatch(name, around, alive)
+    const events = createEvents<NodeEvents>((error) => {
+      if (!(error instanceof Died)) around.complain(`${name} listener: ${explain(error)}`)
+    })
+    events.onAny((event, payload) => {
+      if (alive()) trace(`${event} ${summary(payload)}`)
+    })
+    const { db, journal } = gated(machine.disk, gate)
+    const store = createChainStore(db, { params: around.params })
+    const signer = { device, sign: (message: Uint8Array) => signEd25519(seed, message) }
+    const chain = createChainService(
+      { store, journal, verifier: around.verifier, signer, clock, events, logger },
+      { params: around.params },
+    )
+    const solver = createSolver(clock, prng.fork(`solver${number}`), init.pace)
+    const mining = createMining({ chain, solver, clock, events, logger })
+    const server = createSyncServer({ chain, clock, logger })
+    const client = createSyncClient({ chain, clock, logger })
+
+    const pubsub = createPubsub((topic, message) => network.gossip(name, topic, message))
+    const gossip = createGossip(
+      {
+        pubsub: pubsub as unknown as GossipSub,
+        chain,
+        clock,
+        logger,
+        requestSync: (peer) => {
+          for (const [other, link] of links) if (around.deviceOf(other) === peer) link.nudge()
+        },
+        onOffence: (peer, code) => {
+          if (alive()) around.complain(`${name} blames ${short(peer)} for gossip: ${code}`)
+        },
+      },
+      { network: chain.network },
+    )
+    events.on('record:pending', ({ record, own }) => {
+      if (alive() && own) void gossip.publishRecord(record.bytes)
+    })
+    events.on('block:mined', ({ block }) => {
+      if (!alive()) return
+      machine.onMined?.()
+      const [header, body] = [store.headerBytes(block), store.body(block)]
+      if (header !== undefined && body !== undefined) void gossip.publishBlock(header, body)
+    })
+
+    // Sync with each connected peer: at once, when something is missing, and at intervals.
+    const links = new Map<string, { stop: AbortController; nudge: () => void }>()
+    const first = Promise.withResolvers<void>()
+    const loop = async (peer: string, stop: AbortSignal): Promise<void> => {
+      while (alive() && !stop.aborted) {
+        let nudged = false
+        const wake = Promise.withResolvers<void>()
+        const link = links.get(peer)
+        if (link !== undefined) {
+          link.nudge = () => {
+            nudged = true
+            wake.resolve()
+          }
+        }
+        const limit = new AbortController()
+        const cancel = clock.after(SYNC_TIMEOUT_MS, () =>
+          limit.abort(new Error('sync takes too long')),
+        )
+        try {
+          const remote = createSyncPeer(around.deviceOf(peer), (request, signal) =>
+            network.exchange(name, peer, request, signal),
+          )
+          const result = await client.run(remote, AbortSignal.any([stop, limit.signal]))
+          if (!alive()) return
+          chain.noteClock(around.deviceOf(peer), result.clockDifference)
+          if (result.blocks + result.records > 0) {
+            trace(`synced ${peer} blocks=${result.blocks} records=${result.records}`)
+          }
+          first.resolve()
+        } catch (error) {
+          if (!alive() || stop.aborted) return
+          judgeError(`sync with ${peer}`, error)
+        } finally {
+          cancel()
+        }
+        if (nudged) {
+          await sleep(clock, 200, stop).catch(() => {})
+          continue
+        }
+        const pause = SYNC_MS + clock.random() * SYNC_JITTER_MS
+        const done = clock.after(pause, () => wake.resolve())
+        stop.addEventListener('abort', () => wake.resolve(), { once: true })
+        await wake.promise
+        done()
+      }
+    }
+    const judgeError = (where: string, error: unknown): void => {
+      if (error instanceof Died) return
+      const verdict = (error as { verdict?: unknown }).verdict
+      if (verdict === 'ignore' || codeOf(error) === 'SYNC_STREAM') {
+        trace(`${where}: ${codeOf(error)}`)
+      } else around.complain(`${name} ${where}: ${explain(error)}`)
+    }
+
+    const endpoint: Endpoint = {
+      gossip: async (from, topic, message) => {
+        const judge = pubsub.topicValidators.get(topic)
+        if (judge === undefined) return false
+        const device = around.deviceOf(from)
+        return (await judge({ toString: () => device }, { data: message })) === 'accept'
+      },
+      answer: (from, request) => server.answer(request, from),
+      connected: (peer) => {
+        const stop = new AbortController()
+        links.set(peer, { stop, nudge: () => {} })
+        void sleep(clock, clock.random() * 100, stop.signal)
+          .then(() => loop(peer, stop.signal))
+          .catch(() => {})
+      },
+      disconnected: (peer) => {
+        links.get(peer)?.stop.abort(new Error('disconnected'))
+        links.delete(peer)
+      },
+    }
+
+    await chain.start()
+    if (!alive()) throw new Died()
+    life = { chain, store, mining, events, number }
+    clock.after(HOLD_MS, () => first.resolve())
+    chain.holdSigning(first.promise)
+    await mining.start()
+    await gossip.start()
+    network.join(name, endpoint)
+  }
+  return machine
+}
+
+/** A search takes exponentially distributed time; the nonce itself is found at once. */
+function createSolver(clock: Clock, prng: Prng, pace: number): Solver {
+  return {
+    solve: async (header, difficulty, signal) => {
+      await sleep(clock, prng.exponential(pace * difficulty), signal)
+      const search = createSearch(header, difficulty)
+      for (;;) {
+        const nonce = search.next(1 << 16)
+        if (nonce !== undefined) return nonce
+      }
+    },
+  }
+}
+
+/** Complains of every error in the log, and of warnings that honest machines have no reason for. */
+function createWatch(name: string, around: Surroundings, alive: () => boolean): Logger {
+  const allowed = /signed again|put back from the journal|clock differs/
+  const say = (level: string, sentence: string, fields: LogFields = {}): void => {
+    if (!alive()) return
+    around.trace(`${name} ${level} ${sentence} ${summary(fields)}`)
+    if (level === 'debug' || level === 'info' || allowed.test(sentence)) return
+    around.complain(`${name} logs: ${sentence} ${summary(fields)}`)
+  }
+  const logger: Logger = {
+    debug: (sentence, fields) => say('debug', sentence, fields),
+    info: (sentence, fields) => say('info', sentence, fields),
+    warn: (sentence, fields) => say('warn', sentence, fields),
+    error: (sentence, fields) => say('error', sentence, fields),
+    child: () => logger,
+  }
+  return logger
+}
+
+export function explain(error: unknown): string {
+  const stack = error instanceof Error ? (error.stack ?? '').split('\n').slice(1, 6).join(' |') : ''
+  return `${codeOf(error)} ${messageOf(error)}${stack}`
+}
+
+function summary(payload: unknown): string {
+  return Object.entries(payload as object)
+    .map(([key, value]) => {
+      if (key === 'record' && typeof value === 'object') {
+        const record = value as SignedRecord
+        return `record=${short(record.id)} ${record.type} #${record.sequence}`
+      }
+      return `${key}=${typeof value === 'string' ? short(value) : String(value)}`
+    })
+    .join(' ')
+}
+
+/** The end of an id, which differs. */
+export function short(id: string): string {
+  return /^(?:bafy|12D3)/.test(id) ? id.slice(-8) : id
+}
+
+type Judge = (from: { toString(): string }, message: { data: Uint8Array }) => Promise<string>
+
+/** The part of gossipsub that the gossip of a node uses. */
+function createPubsub(send: (topic: string, message: Uint8Array) => void) {
+  return {
+    topicValidators: new Map<string, Judge>(),
+    subscribe: (): void => {},
+    unsubscribe: (): void => {},
+    publish: async (topic: string, message: Uint8Array): Promise<void> => send(topic, message),
+  }
+}
+
+/** Signatures are checked once for all machines: they share what was found. */
+export function createSharedVerifier(
+  verify: (item: { publicKey: Uint8Array; message: Uint8Array; signature: Uint8Array }) => boolean,
+): Verifier {
+  const known = new Map<string, boolean>()
+  return {
+    verify: async (items) =>
+      items.map((item) => {
+        const name = `${Buffer.from(item.signature).toString('latin1')}${Buffer.from(sha256(item.message)).toString('latin1')}`
+        let good = known.get(name)
+        if (good === undefined) {
+          good = verify(item)
+          known.set(name, good)
+        }
+        return good
+      }),
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * The simulator as a command.
+ *
+ *   node test/sim/run.ts --seeds 10000            seeds 1 to 10000, on all cores
+ *   node test/sim/run.ts --seeds 500 --from 2000
+ *   node test/sim/run.ts --family halves --seeds 200
+ *   node test/sim/run.ts --seed 42 --trace        one run again, each step printed
+ *   node test/sim/run.ts --seed 42 --shrink       the fewest actions that still fail
+ */
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { createPlan, FAMILIES, type Family } from './plan.ts'
+import { shorten, simulate } from './simulate.ts'
+import { runSeeds, type SeedResult } from './workers.ts'
+
+/** Failing seeds that are told in full. */
+const TOLD = 20
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    seeds: { type: 'string', default: '300' },
+    from: { type: 'string', default: '1' },
+    family: { type: 'string' },
+    workers: { type: 'string', default: String(availableParallelism()) },
+    trace: { type: 'boolean', default: false },
+    shrink: { type: 'boolean', default: false },
+  },
+})
+
+const family = values.family as Family | undefined
+if (family !== undefined && !FAMILIES.includes(family)) {
+  console.error(`There is no family ${family}. There are: ${FAMILIES.join(', ')}.`)
+  process.exit(2)
+}
+
+if (values.seed !== undefined) await one(Number(values.seed))
+else await many(Number(values.from), Number(values.seeds))
+
+async function one(seed: number): Promise<void> {
+  const print = values.trace ? (line: string) => console.log(line) : undefined
+  let plan = createPlan(seed, family)
+  if (values.shrink) plan = await shorten(plan)
+  const { failures, trace, figures } = await simulate(plan, print)
+  console.log(`seed ${seed}, ${plan.family}: ${JSON.stringify(figures)} trace ${trace}`)
+  if (values.shrink) for (const action of plan.actions) console.log(`  ${JSON.stringify(action)}`)
+  for (const failure of failures) console.error(`  FAILS: ${failure}`)
+  if (failures.length > 0) process.exitCode = 1
+}
+
+async function many(from: number, count: number): Promise<void> {
+  const began = performance.now()
+  const failed: SeedResult[] = []
+  let done = 0
+  let told = began
+  const totals = { records: 0, blocks: 0, height: 0, virtual: 0 }
+  const seeds = Array.from({ length: count }, (_, index) => from + index)
+  await runSeeds(seeds, { family, workers: Number(values.workers) }, (result) => {
+    done += 1
+    for (const key of Object.keys(totals) as (keyof typeof totals)[]) {
+      totals[key] += result.figures[key]
+    }
+    if (result.failures.length > 0) {
+      failed.push(result)
+      if (failed.length <= TOLD) tell(result)
+    }
+    if (performance.now() - told > 10_000) {
+      told = performance.now()
+      console.log(`${done} of ${count} seeds, ${failed.length} fail`)
+    }
+  })
+  const seconds = ((performance.now() - began) / 1000).toFixed(1)
+  const days = (totals.virtual / 86_400_000).toFixed(1)
+  console.log(
+    `${done} seeds in ${seconds} s, ${failed.length} fail; ${totals.records} records, ${totals.blocks} blocks mined, ${totals.height} in the chains, ${days} days of virtual time`,
+  )
+  if (failed.length > 0) {
+    console.error(`failing seeds: ${failed.map(({ seed }) => seed).join(' ')}`)
+    process.exitCode = 1
+  }
+}
+
+function tell({ seed, family: kind, failures }: SeedResult): void {
+  console.error(`seed ${seed} (${kind}) fails; again: node test/sim/run.ts --seed ${seed} --trace`)
+  for (const failure of failures.slice(0, 5)) console.error(`  ${failure}`)
+}
