@@ -1,0 +1,114 @@
+/**
+ * One device fetches a file of another: `/cairn/transfer/1.0.0` against Helia's Bitswap and against a bare stream over
+ * the same encryption and muxer. Each side is a process of its own; stores are on the disk; each figure is of
+ * a fresh process and a fresh store.
+ *
+ *     node bench/fetch.ts [--mib 1024] [--only cairn,bitswap,raw] [--json]
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+export interface FetchResult {
+  readonly way: string
+  readonly mib: number
+  readonly seconds: number
+  readonly mibPerSecond: number
+  /** Milliseconds from the call to the first verified bytes of the file. */
+  readonly firstByteMs: number | undefined
+  /** Bytes of the peak resident set. */
+  readonly clientRss: number
+  readonly cpuSeconds: number
+}
+
+interface Served {
+  readonly address: string
+  readonly root: string
+}
+
+const WAYS = ['raw', 'cairn', 'bitswap', 'bitswap-session'] as const
+const STEP_MS = 600_000
+
+const { values } = parseArgs({
+  options: {
+    mib: { type: 'string', default: '1024' },
+    only: { type: 'string', default: WAYS.join(',') },
+    json: { type: 'boolean', default: false },
+  },
+})
+const mib = Number(values.mib)
+const directory = await mkdtemp(join(tmpdir(), 'cairn-bench-'))
+const results: FetchResult[] = []
+const server = start('serve', { dir: join(directory, 'server'), mib })
+try {
+  const served = await answer<Served>(server)
+  for (const way of WAYS.filter((name) => values.only.split(',').includes(name))) {
+    const dir = join(directory, way)
+    const client = start('fetch', { dir, way, mib, ...served })
+    results.push(await answer<FetchResult>(client))
+    await ended(client)
+    await rm(dir, { recursive: true, force: true })
+  }
+} finally {
+  server.kill()
+  await ended(server)
+  await rm(directory, { recursive: true, force: true })
+}
+
+const speed = (way: string): number => results.find((each) => each.way === way)?.mibPerSecond ?? NaN
+const bitswap = Math.max(
+  ...['bitswap', 'bitswap-session'].map(speed).filter((value) => !Number.isNaN(value)),
+)
+const summary = {
+  bench: 'fetch',
+  mib,
+  results,
+  cairnToBitswap: round(speed('cairn') / bitswap),
+  cairnToRaw: round(speed('cairn') / speed('raw')),
+}
+if (values.json) console.log(JSON.stringify(summary))
+else {
+  console.log('| way | MiB/s | seconds | first byte, ms | peak RSS, MiB | CPU, s |')
+  console.log('|---|---|---|---|---|---|')
+  for (const each of results) {
+    const { way, mibPerSecond, seconds, firstByteMs, clientRss, cpuSeconds } = each
+    const cells = [way, mibPerSecond, seconds, firstByteMs ?? '-', Math.round(clientRss / 2 ** 20)]
+    console.log(`| ${[...cells, cpuSeconds].join(' | ')} |`)
+  }
+  console.log(`cairn / the faster Bitswap: ${summary.cairnToBitswap}`)
+  console.log(`cairn / bare stream: ${summary.cairnToRaw}`)
+}
+
+function start(role: string, argument: object): ChildProcess {
+  return fork(join(import.meta.dirname, 'support/fetch-process.ts'), [
+    role,
+    JSON.stringify(argument),
+  ])
+}
+
+function answer<T>(child: ChildProcess): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error('the process did not answer')), STEP_MS)
+    child.once('message', (message) => {
+      clearTimeout(late)
+      resolve(message as T)
+    })
+    child.once('exit', (code) => {
+      clearTimeout(late)
+      reject(new Error(`the process ended with ${code}`))
+    })
+  })
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) resolve()
+    else child.once('exit', () => resolve())
+  })
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100
+}
