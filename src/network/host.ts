@@ -1,0 +1,234 @@
+/**
+ * The one libp2p host: TCP, TLS and Noise, Yamux, identify, ping, gossipsub. Every service is named here,
+ * none comes by a library's default, and it listens only where it is told.
+ *
+ * owns: the options of libp2p, the gate at the encrypted handshake
+ * does not own: whom to dial (peers.ts), what gossip and sync carry
+ */
+import { type GossipSub, gossipsub, StrictNoSign } from '@chainsafe/libp2p-gossipsub'
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import { type Identify, identify } from '@libp2p/identify'
+import type { Libp2p, PeerId } from '@libp2p/interface'
+import { mdns } from '@libp2p/mdns'
+import { noise } from '@libp2p/noise'
+import { type Ping, ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { tls } from '@libp2p/tls'
+import { yamux } from '@libp2p/yamux'
+import { createLibp2p } from 'libp2p'
+import type { DeviceId, NetworkId } from '../chain/ids.ts'
+import { sha256 } from '../common/crypto.ts'
+import type { Startable } from '../common/lifecycle.ts'
+import { KIB, MIB } from '../common/limits.ts'
+import type { Logger } from '../common/logger.ts'
+import { listenError, parseAddress } from './address.ts'
+import { libp2pLogger } from './libp2p-logger.ts'
+import { topicsOf } from './topics.ts'
+
+export type HostServices = { identify: Identify; ping: Ping; pubsub: GossipSub }
+export type CairnLibp2p = Libp2p<HostServices>
+
+/** What the host asks before it lets a device in. */
+export interface HostDecisions {
+  /** Whether a connection with this device may stand. Asked at every handshake, in both directions. */
+  admit(device: DeviceId): boolean
+}
+
+export interface HostComponents {
+  /** Ed25519 secret of the device, 32 bytes. */
+  readonly keySeed: Uint8Array
+  readonly decisions: HostDecisions
+  readonly logger: Logger
+}
+
+export interface HostInit {
+  readonly network: NetworkId
+  /** Multiaddrs to listen on; none listens nowhere. */
+  readonly listen: readonly string[]
+  /** Multiaddrs to tell others instead of those found by itself. */
+  readonly announce?: readonly string[]
+  /** Look for peers of this network on the local network. */
+  readonly lan?: boolean
+  /** Milliseconds of silence after which a connection is given up, for tests. */
+  readonly pingTimeoutMs?: number
+}
+
+export interface Host extends Startable {
+  readonly device: DeviceId
+  readonly libp2p: CairnLibp2p
+  /** The addresses that it listens on, each with `/p2p/<device>`. */
+  addresses(): string[]
+  /** Closes all connections to a device. */
+  drop(device: DeviceId): void
+}
+
+/** Open connections: fifty members, each with two when both dial at the same moment. */
+const MAX_CONNECTIONS = 100
+/** Sockets of TCP: those and what is still in a handshake. */
+const MAX_SOCKETS = 150
+/** Handshakes per second and address: nodes of one house share an address, and all come back after a power cut. */
+const MAX_HANDSHAKES = 100
+/** Streams that a peer may open on one connection: its protocols' own limits together are half of this. */
+const MAX_STREAMS = 100
+/**
+ * Bytes in flight per stream. At most the read buffer of a stream (4 MiB): what a paused stream has let through
+ * must fit in there, or libp2p breaks the stream off.
+ */
+const MAX_STREAM_WINDOW_BYTES: number = 4 * MIB
+/** A socket without a byte for so long is closed; the pings keep a healthy one busy. */
+const SOCKET_IDLE_MS = 120_000
+const PING_INTERVAL_MS = 5000
+/** Slower than libp2p's own 5 s: on a slow link the ping waits behind data, and that is no failure. */
+const PING_TIMEOUT_MS = 20_000
+const DIAL_MS = 10_000
+/** Milliseconds for a goodbye to all peers. */
+const STOP_MS = 5000
+/**
+ * Bytes of one gossip frame that is read. Far above what a message may have: an answer to a peer that missed
+ * many messages carries them in one frame, and a frame that is too large silences the connection.
+ */
+const MAX_GOSSIP_FRAME_BYTES: number = 4 * MIB
+/** Gossip that waits for a slow peer; more is not sent, and sync brings it. */
+const MAX_GOSSIP_QUEUE_BYTES: number = 8 * MIB
+/** Bytes of topics that a peer may name: there are two. */
+const MAX_TOPIC_BYTES: number = 16 * KIB
+
+/** Only wrong messages count: an idle network must not lose score for silence. */
+const TOPIC_SCORE = {
+  topicWeight: 1,
+  timeInMeshWeight: 0,
+  timeInMeshQuantum: 1000,
+  timeInMeshCap: 1,
+  firstMessageDeliveriesWeight: 0,
+  firstMessageDeliveriesDecay: 0.5,
+  firstMessageDeliveriesCap: 1,
+  meshMessageDeliveriesWeight: 0,
+  meshMessageDeliveriesDecay: 0.5,
+  meshMessageDeliveriesCap: 1,
+  meshMessageDeliveriesThreshold: 1,
+  meshMessageDeliveriesWindow: 10,
+  meshMessageDeliveriesActivation: 1000,
+  meshFailurePenaltyWeight: 0,
+  meshFailurePenaltyDecay: 0.5,
+  // Squared: the third wrong message within a minute makes -90, below the graylist threshold of -80.
+  invalidMessageDeliveriesWeight: -10,
+  invalidMessageDeliveriesDecay: 0.97,
+}
+
+/**
+ * Makes the host; it does not listen or dial before `start`.
+ *
+ * @throws `PEER_ADDRESS` for addresses that are none; `start` throws `P2P_PORT_IN_USE`, `P2P_LISTEN`
+ */
+export async function createHost(
+  { keySeed, decisions, logger }: HostComponents,
+  init: HostInit,
+): Promise<Host> {
+  const listen = init.listen.map((address) => parseAddress(address).toString())
+  const announce = (init.announce ?? []).map((address) => parseAddress(address).toString())
+  const topics = topicsOf(init.network)
+  const refuse = (peer: PeerId): boolean => !decisions.admit(peer.toString() as DeviceId)
+  const pingTimeoutMs = init.pingTimeoutMs ?? PING_TIMEOUT_MS
+  const libp2p: CairnLibp2p = await createLibp2p<HostServices>({
+    start: false,
+    privateKey: await generateKeyPairFromSeed('Ed25519', keySeed),
+    nodeInfo: { name: 'cairn', userAgent: 'cairn' },
+    addresses: { listen, announce },
+    transports: [
+      tcp({
+        maxConnections: MAX_SOCKETS,
+        inboundSocketInactivityTimeout: SOCKET_IDLE_MS,
+        outboundSocketInactivityTimeout: SOCKET_IDLE_MS,
+      }),
+    ],
+    connectionEncrypters: [tls(), noise()],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: MAX_STREAMS,
+        maxOutboundStreams: MAX_STREAMS,
+        streamOptions: { maxStreamWindowSize: MAX_STREAM_WINDOW_BYTES },
+      }),
+    ],
+    connectionGater: {
+      denyDialPeer: refuse,
+      denyInboundEncryptedConnection: refuse,
+      denyOutboundEncryptedConnection: refuse,
+    },
+    connectionManager: {
+      maxConnections: MAX_CONNECTIONS,
+      inboundConnectionThreshold: MAX_HANDSHAKES,
+      maxIncomingPendingConnections: MAX_HANDSHAKES,
+      dialTimeout: DIAL_MS,
+      // Reconnecting is peers.ts's own work: libp2p gives a peer up after some retries.
+      reconnectRetries: 0,
+    },
+    connectionMonitor: {
+      pingInterval: Math.min(PING_INTERVAL_MS, pingTimeoutMs),
+      pingTimeout: { minTimeout: pingTimeoutMs },
+    },
+    peerDiscovery:
+      init.lan === true ? [mdns({ serviceTag: serviceTagOf(init.network), interval: 10_000 })] : [],
+    logger: libp2pLogger(logger),
+    services: {
+      identify: identify(),
+      ping: ping(),
+      pubsub: gossipsub({
+        // Blocks and records carry their own signatures, so the same one is the same message from everybody.
+        globalSignaturePolicy: StrictNoSign,
+        msgIdFn: ({ topic, data }) => {
+          const id = sha256(data)
+          id[0] = topic === topics.blocks ? 0 : 1
+          return id
+        },
+        allowPublishToZeroTopicPeers: true,
+        ignoreDuplicatePublishError: true,
+        fallbackToFloodsub: false,
+        allowedTopics: Object.values(topics),
+        maxInboundDataLength: MAX_GOSSIP_FRAME_BYTES,
+        maxOutboundBufferSize: MAX_GOSSIP_QUEUE_BYTES,
+        maxTopicBytesPerPeer: MAX_TOPIC_BYTES,
+        scoreParams: {
+          // Nodes of one house, and of one test, share an address.
+          IPColocationFactorWeight: 0,
+          topics: { [topics.blocks]: TOPIC_SCORE, [topics.records]: TOPIC_SCORE },
+        },
+      }),
+    },
+  })
+
+  let running = false
+  return {
+    device: libp2p.peerId.toString() as DeviceId,
+    libp2p,
+    addresses: () => libp2p.getMultiaddrs().map((address) => address.toString()),
+    drop: (device) => {
+      for (const connection of libp2p.getConnections()) {
+        if (connection.remotePeer.toString() !== device) continue
+        connection.close().catch(() => connection.abort(new Error('dropped')))
+      }
+    },
+    start: async () => {
+      if (running) return
+      try {
+        await libp2p.start()
+        running = true
+      } catch (error) {
+        await Promise.resolve(libp2p.stop()).catch(() => {})
+        throw await listenError(listen, error)
+      }
+    },
+    stop: async () => {
+      if (!running) return
+      running = false
+      const late = Promise.withResolvers<void>()
+      const timer = setTimeout(late.resolve, STOP_MS)
+      await Promise.race([Promise.resolve(libp2p.stop()), late.promise])
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** The name under which the nodes of one network find each other: one DNS label, so at most 63 letters. */
+function serviceTagOf(network: NetworkId): string {
+  return `_cairn-${network.slice(-32)}._udp.local`
+}
