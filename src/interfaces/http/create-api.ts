@@ -1,0 +1,61 @@
+/** The HTTP API of a node: all routes on one server. */
+import type { Clock } from '../../common/clock.ts'
+import type { Logger } from '../../common/logger.ts'
+import type { NodeApi } from './api.ts'
+import { createEventStream } from './event-stream.ts'
+import type { WebServer } from './listener.ts'
+import { openApiOf } from './openapi.ts'
+import { ok, type Route, route } from './route.ts'
+import { chainRoutes } from './routes/chain.ts'
+import { contentRoutes } from './routes/content.ts'
+import { fileRoutes } from './routes/files.ts'
+import { memberRoutes } from './routes/members.ts'
+import { type NodeRoutesComponents, nodeRoutes } from './routes/node.ts'
+import { voteRoutes } from './routes/votes.ts'
+import { createHttpServer, type HttpServerInit } from './server.ts'
+
+export interface HttpApiComponents {
+  readonly node: NodeApi
+  readonly token: string
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly gatewayUrl: () => string | undefined
+  readonly shutdown: NodeRoutesComponents['shutdown']
+}
+
+/** @param init.version - of the program, for the document */
+export function createHttpApi(
+  { node, token, logger, clock, gatewayUrl, shutdown }: HttpApiComponents,
+  init: Omit<HttpServerInit, 'purpose'> & { readonly version: string },
+): WebServer {
+  const stream = createEventStream({ events: node.events, clock })
+  const urls = () => ({ api: server.url ?? null, gateway: gatewayUrl() ?? null })
+  const routes: Route[] = [
+    ...nodeRoutes({ node, stream, clock, urls, shutdown }),
+    ...fileRoutes(node),
+    ...contentRoutes(node),
+    ...voteRoutes(node),
+    ...chainRoutes(node),
+    ...memberRoutes(node),
+    route('GET', '/openapi.json', {
+      summary: 'This document',
+      open: true,
+      gives: 'the document',
+      handle: () => ok(openApiOf(routes, init.version)),
+    }),
+  ]
+  const server = createHttpServer(
+    { routes, token, logger },
+    { ...init, purpose: { what: 'HTTP API', flag: '--port' } },
+  )
+  return {
+    get url() {
+      return server.url
+    },
+    start: () => server.start(),
+    stop: async () => {
+      stream.close()
+      await server.stop()
+    },
+  }
+}

@@ -1,0 +1,84 @@
+/** Who may speak to this node over HTTP. */
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { chmod, open, readFile, rename } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
+import { join } from 'node:path'
+import { codeOf } from '../../common/errors.ts'
+import { interfaceError } from '../errors.ts'
+
+const TOKEN_BYTES = 32
+/** What a usable token file holds: also longer ones that somebody chose. */
+const TOKEN = /^[\w.~+/-]{32,256}=*$/
+
+/** The token of a data directory; made (mode 0600) when there is none. */
+export async function ensureToken(dataDir: string): Promise<string> {
+  const path = join(dataDir, 'token')
+  try {
+    const token = (await readFile(path, 'utf8')).trim()
+    if (TOKEN.test(token)) {
+      await chmod(path, 0o600)
+      return token
+    }
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+  }
+  const token = randomBytes(TOKEN_BYTES).toString('base64url')
+  const file = await open(`${path}.new`, 'w', 0o600)
+  try {
+    await file.chmod(0o600)
+    await file.writeFile(`${token}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(`${path}.new`, path)
+  return token
+}
+
+/** Whether a request carries `token`; the time it takes does not depend on where they differ. */
+export function carriesToken(request: IncomingMessage, token: string): boolean {
+  const match = /^Bearer ([^\s]+)$/i.exec(request.headers.authorization ?? '')
+  const given = Buffer.from(match?.[1] ?? '')
+  const wanted = Buffer.from(token)
+  const same = given.length === wanted.length ? given : Buffer.alloc(wanted.length)
+  return timingSafeEqual(same, wanted) && given.length === wanted.length
+}
+
+/** The host of a Host header without its port, lower case; undefined when it is malformed. */
+export function hostName(header: string | undefined): string | undefined {
+  const match = /^(\[[\da-f:.]+\]|[^:[\]/?#@\s]+)(?::\d{1,5})?$/i.exec(header ?? '')
+  return match?.[1]?.toLowerCase().replace(/^\[|\]$/g, '')
+}
+
+/**
+ * Refuses a Host header that names neither an address, nor localhost, nor one of `allowed`: a web page whose
+ * name was made to point at this machine (DNS rebinding) carries its own name there.
+ *
+ * @throws HOST_REFUSED
+ */
+export function checkHost(request: IncomingMessage, allowed: readonly string[]): void {
+  const host = hostName(request.headers.host)
+  const fine =
+    host !== undefined && (isIP(host) !== 0 || host === 'localhost' || allowed.includes(host))
+  if (!fine) throw interfaceError('HOST_REFUSED', { host: (host ?? '(none)').slice(0, 255) })
+}
+
+/** Refuses requests that a web page of another origin makes. @throws ORIGIN_REFUSED */
+export function checkOrigin(request: IncomingMessage): void {
+  const { origin, host } = request.headers
+  if (
+    origin === undefined ||
+    (host !== undefined &&
+      /^https?:$/.test(origin.slice(0, origin.indexOf('//'))) &&
+      origin.endsWith(`//${host}`))
+  ) {
+    return
+  }
+  throw interfaceError('ORIGIN_REFUSED')
+}
+
+/** Whether `host`, as configured, can be reached from this machine only. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}

@@ -1,0 +1,54 @@
+/** The node's figures in the text format of Prometheus (version 0.0.4). */
+import type { NodeStatus } from './api.ts'
+
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+type Sample = readonly [name: string, kind: 'gauge' | 'counter', help: string, value: number | null]
+
+/** @param memory - resident bytes of the process */
+export function metricsText(
+  status: NodeStatus,
+  events: ReadonlyMap<string, number>,
+  { memory, now }: { memory: number; now: number },
+): string {
+  const { chain, peers, files, storage } = status
+  const samples: readonly Sample[] = [
+    [
+      'cairn_up_seconds',
+      'gauge',
+      'Seconds since the node started',
+      (now - status.startedAt) / 1000,
+    ],
+    ['cairn_resident_bytes', 'gauge', 'Resident memory of the process', memory],
+    ['cairn_chain_height', 'gauge', 'Height of the best chain', chain.height],
+    ['cairn_chain_tip_time_seconds', 'gauge', 'Time of the tip', chain.tipTime / 1000],
+    ['cairn_chain_difficulty', 'gauge', 'Difficulty of the tip', chain.difficulty],
+    ['cairn_chain_records', 'gauge', 'Records in the best chain', chain.records],
+    ['cairn_records_pending', 'gauge', 'Records in no block of the best chain', chain.pending],
+    ['cairn_records_stranded', 'gauge', 'Records that cannot enter it as they are', chain.stranded],
+    ['cairn_peers_connected', 'gauge', 'Connected devices', peers.connected],
+    ['cairn_peers_known', 'gauge', 'Devices with a known address', peers.known],
+    ['cairn_files', 'gauge', 'Files that are not removed', files.count],
+    ['cairn_files_bytes', 'gauge', 'Their size', files.bytes],
+    ['cairn_files_local', 'gauge', 'Files complete on this device', files.local],
+    ['cairn_files_local_bytes', 'gauge', 'Their size', files.localBytes],
+    ['cairn_files_missing', 'gauge', 'Files that are being fetched', files.missing],
+    ['cairn_storage_used_bytes', 'gauge', 'Bytes of stored content', storage.used],
+    ['cairn_storage_free_bytes', 'gauge', 'Free bytes of the disk', storage.free],
+    ['cairn_storage_limit_bytes', 'gauge', 'Bytes that may be used', storage.limit],
+    ['cairn_mining', 'gauge', 'Whether a block is being mined', Number(status.mining)],
+    ['cairn_syncing', 'gauge', 'Whether the chain is being caught up', Number(status.syncing)],
+    ['cairn_alarms', 'gauge', 'Alarms that are shown', status.alarms.length],
+  ]
+  const lines = samples.flatMap(([name, kind, help, value]) =>
+    value === null ? [] : [`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`, `${name} ${value}`],
+  )
+  lines.push(
+    '# HELP cairn_events_total Events since the start',
+    '# TYPE cairn_events_total counter',
+  )
+  for (const [name, count] of [...events].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    lines.push(`cairn_events_total{event="${name}"} ${count}`)
+  }
+  return `${lines.join('\n')}\n`
+}

@@ -1,0 +1,48 @@
+/** Users, devices, peers. */
+import type { NodeApi } from '../api.ts'
+import { objectOf, ok, type Route, route } from '../route.ts'
+
+export function memberRoutes({ members, peers }: Pick<NodeApi, 'members' | 'peers'>): Route[] {
+  return [
+    route('GET', '/api/v1/users', {
+      summary: 'The people of this network',
+      gives: '{items}',
+      handle: () => ok({ items: members.users() }),
+    }),
+    route('GET', '/api/v1/devices', {
+      summary: 'Their devices',
+      gives: '{items}',
+      handle: () => ok({ items: members.devices() }),
+    }),
+    route('GET', '/api/v1/peers', {
+      summary: 'Devices that this node is connected with or knows addresses of',
+      gives: '{items}',
+      handle: () => ok({ items: peers.list() }),
+    }),
+    route('POST', '/api/v1/peers', {
+      summary: 'Remember the address of a device and connect to it',
+      body: objectOf(
+        {
+          address: {
+            type: 'string',
+            minLength: 1,
+            maxLength: 512,
+            description: 'multiaddr with the device: /ip4/192.168.1.5/tcp/4005/p2p/12D3KooW…',
+          },
+        },
+        'address',
+      ),
+      status: 201,
+      gives: 'the peer',
+      handle: async ({ body, signal }) => ({
+        status: 201,
+        json: await peers.add(body.address, signal),
+      }),
+    }),
+    route('GET', '/api/v1/peers/export', {
+      summary: 'A bootstrap file that another device can start with',
+      gives: 'the file',
+      handle: () => ok(peers.export()),
+    }),
+  ]
+}

@@ -1,0 +1,103 @@
+/** Bytes from and to a connection, with back-pressure and bounds in time. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { interfaceError } from '../errors.ts'
+
+/** Without a byte for so long, the other side is given up: longer than any pause of a living network. */
+export const STALL_MS = 60_000
+
+/**
+ * The chunks of a request's body.
+ *
+ * @throws BODY_STALLED, BODY_INCOMPLETE, BODY_TOO_LARGE (beyond `limit` bytes)
+ */
+export async function* bodyOf(
+  request: IncomingMessage,
+  {
+    limit = Number.POSITIVE_INFINITY,
+    stallMs = STALL_MS,
+  }: { limit?: number; stallMs?: number } = {},
+): AsyncGenerator<Uint8Array> {
+  const declared = Number(request.headers['content-length'] ?? 0)
+  if (declared > limit) throw interfaceError('BODY_TOO_LARGE', { limit })
+  let total = 0
+  let stalled = false
+  const timer = setTimeout(() => {
+    stalled = true
+    request.destroy()
+  }, stallMs)
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      total += chunk.length
+      if (total > limit) throw interfaceError('BODY_TOO_LARGE', { limit })
+      timer.refresh()
+      yield chunk
+      timer.refresh()
+    }
+    if (!request.complete) throw interfaceError('BODY_INCOMPLETE')
+  } catch (error) {
+    if (stalled) throw interfaceError('BODY_STALLED', { seconds: stallMs / 1000 })
+    if (request.readableAborted) throw interfaceError('BODY_INCOMPLETE', {}, error)
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The whole body, at most `limit` bytes. @throws as `bodyOf` */
+export async function wholeBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of bodyOf(request, { limit })) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+/**
+ * Writes all of `source`, as fast as the other side reads; ends without an error when `signal` aborts
+ * (the other side left). Does not end the response.
+ */
+export async function sendAll(
+  response: ServerResponse,
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const chunk of source) {
+    if (signal.aborted) return
+    if (!response.write(chunk)) await drained(response, signal)
+  }
+}
+
+/** Resolves when more can be written or nobody reads any more; a reader that stalls is cut off. */
+export function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted || response.destroyed) return resolve()
+    const end = (): void => {
+      clearTimeout(timer)
+      response.off('drain', end)
+      response.off('close', end)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(() => response.destroy(), STALL_MS)
+    response.once('drain', end)
+    response.once('close', end)
+    signal.addEventListener('abort', end)
+  })
+}
+
+/** Bytes of an unwanted body that are read so that the other side sees the answer before the end. */
+const DRAIN_BYTES = 4 * 1024 * 1024
+/** And the time for it. */
+const DRAIN_MS = 2_000
+
+/** After an early answer: reads some of what still comes, then closes. A reset would destroy the answer. */
+export function discardBody(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return
+  let left = DRAIN_BYTES
+  const timer = setTimeout(() => request.destroy(), DRAIN_MS)
+  timer.unref()
+  request.on('data', (chunk: Buffer) => {
+    left -= chunk.length
+    if (left < 0) request.destroy()
+  })
+  request.on('close', () => clearTimeout(timer))
+  request.on('error', () => {})
+}
