@@ -88,13 +88,18 @@ function startNewer() {
 /** Path of the newer Node, or undefined. */
 function findRuntime() {
   const windows = process.platform === 'win32'
-  const name = `node-${windows ? 'win' : process.platform}-${process.arch}`
-  try {
-    const folder = path.dirname(require.resolve(`${name}/package.json`))
-    const file = path.join(folder, 'bin', windows ? 'node.exe' : 'node')
-    return fs.existsSync(file) ? file : undefined
-  } catch (_) {
-    return undefined
+  const target = `${windows ? 'win' : process.platform}-${process.arch}`
+  // Both names are in use; package.json lists the one that each platform has.
+  return [`node-${target}`, `node-bin-${target}`].map(nodeIn).find(Boolean)
+
+  function nodeIn(name) {
+    try {
+      const folder = path.dirname(require.resolve(`${name}/package.json`))
+      const file = path.join(folder, 'bin', windows ? 'node.exe' : 'node')
+      return fs.existsSync(file) ? file : undefined
+    } catch (_) {
+      return undefined
+    }
   }
 }
 
