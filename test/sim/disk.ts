@@ -38,7 +38,11 @@ export class Died extends Error {}
 export type Gate = (side: 'before' | 'after') => void
 
 /** The disk as one life of a process sees it: each write passes the gate. */
-export function gated(disk: Disk, gate: Gate): { db: Database; journal: Journal } {
+export function gated(
+  disk: Disk,
+  gate: Gate,
+  alive: () => boolean,
+): { db: Database; journal: Journal } {
   let depth = 0
   const write = <T>(run: () => T): T => {
     if (depth > 0) return run()
@@ -61,12 +65,18 @@ export function gated(disk: Disk, gate: Gate): { db: Database; journal: Journal 
       return { ...statement, run: (...values) => write(() => statement.run(...values)) }
     },
     transaction: (run) => write(() => disk.db.transaction(run)),
-    onRollback: (listener) => disk.db.onRollback(listener),
+    onRollback: (listener) =>
+      disk.db.onRollback((whole) => (alive() ? listener(whole) : undefined)),
+    beforeCommit: (listener) => disk.db.beforeCommit(() => (alive() ? listener() : undefined)),
     close: () => {},
   }
   const journal: Journal = {
-    append: (bytes) => write(() => void disk.journal.push(Uint8Array.from(bytes))),
-    read: () => disk.journal.map((bytes) => Uint8Array.from(bytes)),
+    append: (...entries) => write(() => void disk.journal.push(...entries.map((it) => it.slice()))),
+    entries: () => disk.journal,
+    read: () => [...disk.journal],
+    damagedBytes: 0,
+    cutBytes: 0,
+    close: () => {},
   }
   return { db, journal }
 }

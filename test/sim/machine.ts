@@ -15,6 +15,7 @@ import type { LogFields, Logger } from '../../src/common/logger.ts'
 import { createGossip } from '../../src/network/gossip.ts'
 import { createSyncClient } from '../../src/network/sync/client.ts'
 import { createSyncPeer } from '../../src/network/sync/peer.ts'
+import { createSyncRunner } from '../../src/network/sync/runner.ts'
 import { createSyncServer } from '../../src/network/sync/server.ts'
 import { type ChainService, createChainService } from '../../src/services/chain/chain-service.ts'
 import type { Verifier } from '../../src/services/chain/intake.ts'
@@ -75,12 +76,8 @@ export interface Machine {
   onMined: (() => void) | undefined
 }
 
-/** Milliseconds between two syncs with a peer, and the random rest. */
-const SYNC_MS = 10_000
-const SYNC_JITTER_MS = 5_000
 /** Milliseconds that a start waits for a peer before this device signs. */
 const HOLD_MS = 5_000
-const SYNC_TIMEOUT_MS = 120_000
 
 export function createMachine(around: Surroundings, init: MachineInit): Machine {
   const { time, network } = around
@@ -153,7 +150,7 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
     events.onAny((event, payload) => {
       if (alive()) trace(`${event} ${summary(payload)}`)
     })
-    const { db, journal } = gated(machine.disk, gate)
+    const { db, journal } = gated(machine.disk, gate, alive)
     const store = createChainStore(db, { params: around.params })
     const signer = { device, sign: (message: Uint8Array) => signEd25519(seed, message) }
     const chain = createChainService(
@@ -165,6 +162,29 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
     const server = createSyncServer({ chain, clock, logger })
     const client = createSyncClient({ chain, clock, logger })
 
+    const first = Promise.withResolvers<void>()
+    const nameOf = (peer: DeviceId): string =>
+      network.peersOf(name).find((other) => around.deviceOf(other) === peer) ?? ''
+    const runner = createSyncRunner({
+      client,
+      peer: (peer) =>
+        createSyncPeer(peer, (request, signal) =>
+          network.exchange(name, nameOf(peer), request, signal),
+        ),
+      clock,
+      logger,
+      onResult: (result) => {
+        if (!alive()) return
+        const { peer, clockDifference, blocks, records } = result
+        chain.noteClock(peer, clockDifference)
+        if (blocks + records > 0) trace(`synced ${short(peer)} blocks=${blocks} records=${records}`)
+        first.resolve()
+      },
+      onOffence: (peer, code) => {
+        if (alive()) around.complain(`${name} blames ${short(peer)} for its sync: ${code}`)
+      },
+    })
+
     const pubsub = createPubsub((topic, message) => network.gossip(name, topic, message))
     const gossip = createGossip(
       {
@@ -172,9 +192,7 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
         chain,
         clock,
         logger,
-        requestSync: (peer) => {
-          for (const [other, link] of links) if (around.deviceOf(other) === peer) link.nudge()
-        },
+        requestSync: (peer) => runner.request(peer),
         onOffence: (peer, code) => {
           if (alive()) around.complain(`${name} blames ${short(peer)} for gossip: ${code}`)
         },
@@ -191,61 +209,8 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
       if (header !== undefined && body !== undefined) void gossip.publishBlock(header, body)
     })
 
-    // Sync with each connected peer: at once, when something is missing, and at intervals.
-    const links = new Map<string, { stop: AbortController; nudge: () => void }>()
-    const first = Promise.withResolvers<void>()
-    const loop = async (peer: string, stop: AbortSignal): Promise<void> => {
-      while (alive() && !stop.aborted) {
-        let nudged = false
-        const wake = Promise.withResolvers<void>()
-        const link = links.get(peer)
-        if (link !== undefined) {
-          link.nudge = () => {
-            nudged = true
-            wake.resolve()
-          }
-        }
-        const limit = new AbortController()
-        const cancel = clock.after(SYNC_TIMEOUT_MS, () =>
-          limit.abort(new Error('sync takes too long')),
-        )
-        try {
-          const remote = createSyncPeer(around.deviceOf(peer), (request, signal) =>
-            network.exchange(name, peer, request, signal),
-          )
-          const result = await client.run(remote, AbortSignal.any([stop, limit.signal]))
-          if (!alive()) return
-          chain.noteClock(around.deviceOf(peer), result.clockDifference)
-          if (result.blocks + result.records > 0) {
-            trace(`synced ${peer} blocks=${result.blocks} records=${result.records}`)
-          }
-          first.resolve()
-        } catch (error) {
-          if (!alive() || stop.aborted) return
-          judgeError(`sync with ${peer}`, error)
-        } finally {
-          cancel()
-        }
-        if (nudged) {
-          await sleep(clock, 200, stop).catch(() => {})
-          continue
-        }
-        const pause = SYNC_MS + clock.random() * SYNC_JITTER_MS
-        const done = clock.after(pause, () => wake.resolve())
-        stop.addEventListener('abort', () => wake.resolve(), { once: true })
-        await wake.promise
-        done()
-      }
-    }
-    const judgeError = (where: string, error: unknown): void => {
-      if (error instanceof Died) return
-      const verdict = (error as { verdict?: unknown }).verdict
-      if (verdict === 'ignore' || codeOf(error) === 'SYNC_STREAM') {
-        trace(`${where}: ${codeOf(error)}`)
-      } else around.complain(`${name} ${where}: ${explain(error)}`)
-    }
-
     const endpoint: Endpoint = {
+      identity: device,
       gossip: async (from, topic, message) => {
         const judge = pubsub.topicValidators.get(topic)
         if (judge === undefined) return false
@@ -253,17 +218,8 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
         return (await judge({ toString: () => device }, { data: message })) === 'accept'
       },
       answer: (from, request) => server.answer(request, from),
-      connected: (peer) => {
-        const stop = new AbortController()
-        links.set(peer, { stop, nudge: () => {} })
-        void sleep(clock, clock.random() * 100, stop.signal)
-          .then(() => loop(peer, stop.signal))
-          .catch(() => {})
-      },
-      disconnected: (peer) => {
-        links.get(peer)?.stop.abort(new Error('disconnected'))
-        links.delete(peer)
-      },
+      connected: (peer) => runner.connected(around.deviceOf(peer)),
+      disconnected: (peer) => runner.disconnected(around.deviceOf(peer)),
     }
 
     await chain.start()
@@ -273,6 +229,7 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
     chain.holdSigning(first.promise)
     await mining.start()
     await gossip.start()
+    await runner.start()
     network.join(name, endpoint)
   }
   return machine

@@ -78,6 +78,7 @@ describe('simulator: its own tools', () => {
     network.conditions({ delay: [10, 20], loss: 0, duplicate: 0, breaks: 0 })
     const heard: string[] = []
     const make = (name: string): Endpoint => ({
+      identity: name,
       gossip: async (from, topic, payload) => {
         heard.push(`${name} ${from} ${topic} ${payload}`)
         return true
@@ -124,7 +125,8 @@ describe('simulator: its own tools', () => {
     const time = createVirtualTime()
     const network = createVirtualNetwork(time, createPrng('loss'), () => {})
     let judged = 0
-    const endpoint: Endpoint = {
+    const make = (identity: string): Endpoint => ({
+      identity,
       gossip: async () => {
         judged += 1
         return false
@@ -132,9 +134,9 @@ describe('simulator: its own tools', () => {
       answer: () => [],
       connected: () => {},
       disconnected: () => {},
-    }
-    network.join('a', endpoint)
-    network.join('b', endpoint)
+    })
+    network.join('a', make('a'))
+    network.join('b', make('b'))
     network.conditions({ delay: [1, 9], loss: 0.5, duplicate: 0.5, breaks: 0 })
     for (let index = 0; index < 200; index += 1)
       network.gossip('a', 'records', Uint8Array.of(index))

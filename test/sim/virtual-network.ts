@@ -6,6 +6,7 @@
  */
 import { toHex } from '../../src/common/bytes.ts'
 import { sha256 } from '../../src/common/crypto.ts'
+import { networkError } from '../../src/network/errors.ts'
 import type { Prng } from './prng.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -13,6 +14,8 @@ import type { VirtualTime } from './virtual-time.ts'
 const SEEN_MS = 120_000
 
 export interface Endpoint {
+  /** Its key's name. Machines with one key look like one to others, who are connected to one of them only. */
+  readonly identity: string
   /** Judges a gossip message that came from `from`; true passes it on. */
   gossip(from: string, topic: string, payload: Uint8Array): Promise<boolean>
   /** The frames that answer a request. */
@@ -63,9 +66,8 @@ interface Machine {
   readonly life: number
 }
 
-export class ConnectionBroken extends Error {
-  readonly code = 'SYNC_STREAM'
-}
+/** The connection of a stream broke. */
+const broken = (peer: string): Error => networkError('SYNC_STREAM', { peer })
 
 export function createVirtualNetwork(
   time: VirtualTime,
@@ -87,6 +89,14 @@ export function createVirtualNetwork(
     (groups === undefined || groups.some((group) => group.includes(a) && group.includes(b)))
   const delay = (): number => now.delay[0] + prng.next() * (now.delay[1] - now.delay[0])
 
+  const linked = (name: string): string[] =>
+    [...machines.keys()].filter((other) => links.has(key(name, other)))
+  const identityOf = (name: string): string | undefined => machines.get(name)?.endpoint.identity
+  const mistaken = (a: string, b: string): boolean =>
+    identityOf(a) === identityOf(b) ||
+    linked(a).some((other) => identityOf(other) === identityOf(b)) ||
+    linked(b).some((other) => identityOf(other) === identityOf(a))
+
   /** Makes the connections what they should be now, and tells the machines. */
   const update = (): void => {
     const names = [...machines.keys()]
@@ -100,7 +110,7 @@ export function createVirtualNetwork(
     }
     for (const [index, a] of names.entries()) {
       for (const b of names.slice(index + 1)) {
-        if (links.has(key(a, b)) || !reach(a, b)) continue
+        if (links.has(key(a, b)) || !reach(a, b) || mistaken(a, b)) continue
         lives += 1
         links.set(key(a, b), lives)
         machines.get(a)?.endpoint.connected(b)
@@ -166,7 +176,7 @@ export function createVirtualNetwork(
     conditions: (next) => {
       now = next
     },
-    peersOf: (name) => [...machines.keys()].filter((other) => links.has(key(name, other))),
+    peersOf: linked,
     gossip: (from, topic, payload) => {
       machines.get(from)?.seen.set(toHex(sha256(payload)), time.now())
       if (!silent.has(from)) spread(from, topic, payload)
@@ -177,12 +187,12 @@ export function createVirtualNetwork(
         await travel()
         signal.throwIfAborted()
         if (life === undefined || links.get(key(from, to)) !== life || prng.chance(now.breaks)) {
-          throw new ConnectionBroken(`the connection of ${from} and ${to} broke`)
+          throw broken(to)
         }
       }
       await hop()
       const machine = machines.get(to)
-      if (machine === undefined || silent.has(to)) throw new ConnectionBroken(`${to} says nothing`)
+      if (machine === undefined || silent.has(to)) throw broken(to)
       for (const frame of machine.endpoint.answer(from, request)) {
         await hop()
         carried += 1

@@ -23,8 +23,10 @@ export interface HeaderPlan {
   readonly wanted: BlockId[]
   /** Whether the branch that ends with the last of these headers is better than the best chain here. */
   readonly more: boolean
-  /** Chainwork of the last of these headers. */
+  /** Chainwork of the last of these headers that counts. */
   readonly chainwork: bigint
+  /** The rest of these headers is of the future by this node's clock, and was left for later. */
+  readonly ahead: boolean
 }
 
 /** The side that answers: reads, all of them short. */

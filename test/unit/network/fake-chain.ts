@@ -206,7 +206,7 @@ export function createFakeChain(now: () => number = () => 0): FakeChain {
         blocks.set(id, last)
         if (last.body === undefined) wanted.push(id)
       }
-      return { wanted, more: better(last), chainwork: last.chainwork }
+      return { wanted, more: better(last), chainwork: last.chainwork, ahead: false }
     },
     acceptBodies: async (items) => {
       for (const { id, body } of items) {
