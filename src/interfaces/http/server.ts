@@ -99,8 +99,7 @@ export function createHttpServer(
     if (code === 'METHOD_NOT_ALLOWED') headers.Allow = String(errorBody(shown, id).details.allowed)
     if (http === 503) headers['Retry-After'] = '1'
     for (const name of response.getHeaderNames()) {
-      if (name.startsWith('content-') && name !== 'content-security-policy')
-        response.removeHeader(name)
+      if (/^content-(?!range|security)/.test(name)) response.removeHeader(name)
     }
     response.removeHeader('etag')
     if (!request.complete) headers.Connection = 'close'

@@ -1,5 +1,6 @@
 /** Bytes from and to a connection, with back-pressure and bounds in time. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { CairnError } from '../../common/errors.ts'
 import { interfaceError } from '../errors.ts'
 
 /** Without a byte for so long, the other side is given up: longer than any pause of a living network. */
@@ -26,7 +27,9 @@ export async function* bodyOf(
     request.destroy()
   }, stallMs)
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+    // A reader that gives up must not cut the connection: the answer has to go out first.
+    const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>
+    for await (const chunk of chunks) {
       total += chunk.length
       if (total > limit) throw interfaceError('BODY_TOO_LARGE', { limit })
       timer.refresh()
@@ -36,8 +39,8 @@ export async function* bodyOf(
     if (!request.complete) throw interfaceError('BODY_INCOMPLETE')
   } catch (error) {
     if (stalled) throw interfaceError('BODY_STALLED', { seconds: stallMs / 1000 })
-    if (request.readableAborted) throw interfaceError('BODY_INCOMPLETE', {}, error)
-    throw error
+    if (error instanceof CairnError || !request.readableAborted) throw error
+    throw interfaceError('BODY_INCOMPLETE', {}, error)
   } finally {
     clearTimeout(timer)
   }

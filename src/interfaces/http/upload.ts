@@ -1,6 +1,7 @@
 /** Files that come in: as the body itself, or as the part `file` of a multipart form. */
 import { PassThrough, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { CairnError } from '../../common/errors.ts'
 import { interfaceError } from '../errors.ts'
 import { check, type ObjectSchema } from '../json-schema.ts'
 import type { AddOptions } from './api.ts'
@@ -52,14 +53,23 @@ export async function readUpload(exchange: Exchange): Promise<Upload> {
 
 async function readForm({ request, signal }: Exchange, query: UploadFields): Promise<Upload> {
   const { Busboy } = await import('@fastify/busboy')
-  const parser = new Busboy({
-    headers: { ...request.headers, 'content-type': request.headers['content-type'] ?? '' },
-    limits: { fields: MAX_FIELDS, fieldSize: MAX_FIELD_BYTES, files: 1, parts: MAX_FIELDS + 1 },
-  })
+  const limits = { fields: MAX_FIELDS, fieldSize: MAX_FIELD_BYTES, files: 1, parts: MAX_FIELDS + 1 }
+  const type = request.headers['content-type'] ?? ''
+  let parser: InstanceType<typeof Busboy>
+  try {
+    parser = new Busboy({ headers: { ...request.headers, 'content-type': type }, limits })
+  } catch (error) {
+    const found = type.slice(0, 100)
+    throw interfaceError('MEDIA_TYPE_UNKNOWN', { found, allowed: 'a form with a boundary' }, error)
+  }
   const fields: Record<string, string> = {}
   const bytes = new PassThrough()
+  // Who reads it hears of its end from the iterator; it may also end before anybody reads.
+  bytes.on('error', () => {})
   return new Promise((resolve, reject) => {
     let found = false
+    // It reports a cut form several times; the pipeline below hears the first.
+    parser.on('error', () => {})
     parser.on('field', (key: string, value: string) => {
       fields[key] = value
     })
@@ -80,7 +90,7 @@ async function readForm({ request, signal }: Exchange, query: UploadFields): Pro
         ...fields,
       }
       // An error of the part (a cut form) has to reach who reads the bytes.
-      pipeline(part, bytes).catch((error: unknown) => bytes.destroy(error as Error))
+      pipeline(part, bytes).catch((error: unknown) => bytes.destroy(cutForm(error)))
       resolve({ options: optionsOf(merged), bytes })
     })
     pipeline(bodyOf(request), parser, { signal }).then(
@@ -95,11 +105,15 @@ async function readForm({ request, signal }: Exchange, query: UploadFields): Pro
         )
       },
       (error: unknown) => {
-        bytes.destroy(error as Error)
-        reject(error)
+        bytes.destroy(cutForm(error))
+        reject(cutForm(error))
       },
     )
   })
+}
+
+function cutForm(error: unknown): Error {
+  return error instanceof CairnError ? error : interfaceError('BODY_INCOMPLETE', {}, error)
 }
 
 function refuse(schema: ObjectSchema, fields: Readonly<Record<string, string>>): void {
