@@ -6,16 +6,30 @@ export interface Cache<K, V> {
   clear(): void
 }
 
-/** @param limit - entries; with what one entry holds at most, the bound of its memory */
-export function createCache<K, V>(limit: number): Cache<K, V> {
+/** An entry's weight: 1 unless told otherwise. */
+const ONE = (): number => 1
+
+/**
+ * @param limit - the weight of all entries: the bound of its memory
+ * @param weightOf - of an entry; one that outweighs half the limit is not kept
+ */
+export function createCache<K, V>(
+  limit: number,
+  weightOf: (value: V) => number = ONE,
+): Cache<K, V> {
   // Two generations: cheaper than moving an entry at each use, and within a factor of two of the same order.
   let young = new Map<K, V>()
   let old = new Map<K, V>()
+  let weight = 0
   const set = (key: K, value: V): void => {
-    if (young.size * 2 >= limit && !young.has(key)) {
+    const added = weightOf(value)
+    if (added * 2 > limit) return
+    if ((weight + added) * 2 > limit) {
       old = young
       young = new Map()
+      weight = 0
     }
+    weight += added
     young.set(key, value)
   }
   return {
@@ -34,6 +48,7 @@ export function createCache<K, V>(limit: number): Cache<K, V> {
     clear: () => {
       young.clear()
       old.clear()
+      weight = 0
     },
   }
 }

@@ -121,8 +121,9 @@ export function createChainStore(db: Database): ChainStore {
     }
     return { number, numbers }
   }
-  const changed = (number: number | undefined): void => {
-    const record = number === undefined ? undefined : records.record(number)
+  const changed = (number: number): void => {
+    if (!records.isOf(number, 'file.')) return
+    const record = records.record(number)
     if (record !== undefined) files.changed(record)
   }
   const numberOf = (id: RecordId): number => {

@@ -28,6 +28,8 @@ interface Loose {
   number: number
   device: DeviceId
   sequence: number
+  /** 1: a later record of the device has to stay. */
+  below: number
 }
 
 const LOOSE = 'own = 0 AND ever = 0 AND in_body = 0'
@@ -36,12 +38,15 @@ export function createEviction(db: Database, records: RecordTable): Eviction {
   const held = db.prepare<{ count: number; bytes: number | null }>(
     `SELECT count(*) AS count, sum(length(bytes)) AS bytes FROM records WHERE ${LOOSE}`,
   )
+  // Below a record that stays only the other side of an equivocation may go: it leads nowhere.
   const oldest = db.prepare<Loose>(
-    `SELECT number, device, sequence FROM records WHERE ${LOOSE} ORDER BY received, number LIMIT 1`,
-  )
-  /** The last record of the device that has to stay. */
-  const kept = db.prepare<{ sequence: number | null }>(
-    `SELECT max(sequence) AS sequence FROM records WHERE device = ? AND NOT (${LOOSE})`,
+    `SELECT number, device, sequence,
+       EXISTS (SELECT 1 FROM records AS later WHERE later.device = records.device
+         AND later.sequence > records.sequence AND NOT (${LOOSE})) AS below
+     FROM records WHERE ${LOOSE} AND (below = 0 OR
+       EXISTS (SELECT 1 FROM records AS twin WHERE twin.device = records.device
+         AND twin.sequence = records.sequence AND NOT (${LOOSE})))
+     ORDER BY received, number LIMIT 1`,
   )
   const tail = db.prepare<{ number: number }>(
     `SELECT number FROM records WHERE device = ? AND sequence >= ? AND ${LOOSE}
@@ -57,11 +62,11 @@ export function createEviction(db: Database, records: RecordTable): Eviction {
       while (count > maxRecords || bytes > maxBytes) {
         const first = oldest.get()
         if (first === undefined) break
-        const last = kept.get(first.device)?.sequence ?? -1
-        // An equivocation below a record that stays leads nowhere: it goes alone.
-        const from = Math.max(first.sequence, last + 1)
-        const numbers = tail.all(first.device, from).map((row) => row.number)
-        for (const number of first.sequence < from ? [...numbers, first.number] : numbers) {
+        const numbers =
+          first.below === 1
+            ? [first.number]
+            : tail.all(first.device, first.sequence).map((row) => row.number)
+        for (const number of numbers) {
           const record = records.record(number)
           if (record === undefined) continue
           records.forget(number)

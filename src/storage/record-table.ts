@@ -7,12 +7,15 @@ import { decodeRecord } from '../chain/codec.ts'
 import type { BlockId, DeviceId, RecordId } from '../chain/ids.ts'
 import type { RecordOutcome } from '../chain/outcome.ts'
 import type { SignedRecord } from '../chain/record.ts'
+import { MIB } from '../common/limits.ts'
 import { createCache } from './cache.ts'
 import { rootOf, subjectOf } from './record-facts.ts'
 import type { Database } from './sqlite.ts'
 
-/** Decoded records in memory: some kilobytes each. */
-const CACHED_RECORDS = 2048
+/** Bytes that decoded records in memory hold. */
+const CACHED_RECORD_BYTES: number = 16 * MIB
+/** Bytes of a decoded record beside its encoded bytes. */
+const DECODED_BYTES = 2048
 /** Id to number, some hundred bytes each. */
 const CACHED_NUMBERS = 8192
 
@@ -51,6 +54,8 @@ export interface RecordTable {
   ): { number: number; added: boolean }
   get(number: number): StoredRecord | undefined
   record(number: number): SignedRecord | undefined
+  /** Whether it is a record of this kind (`file.` for example); cheaper than decoding it. */
+  isOf(number: number, kind: string): boolean
   bytes(number: number): Uint8Array | undefined
   confirm(number: number, height: number, place: number, outcome: RecordOutcome): void
   /** Back to pending. */
@@ -103,6 +108,7 @@ export function createRecordTable(
   const selectBytes = db.prepare<{ bytes: Uint8Array }>(
     'SELECT bytes FROM records WHERE number = ?',
   )
+  const selectType = db.prepare<{ type: string }>('SELECT type FROM records WHERE number = ?')
   const confirm = db.prepare(
     'UPDATE records SET height = ?, place = ?, outcome = ?, code = ?, ever = 1 WHERE number = ?',
   )
@@ -141,7 +147,11 @@ export function createRecordTable(
   )
   const remove = db.prepare('DELETE FROM records WHERE number = ?')
 
-  const decoded = createCache<number, SignedRecord>(CACHED_RECORDS)
+  const decoded = createCache<number, SignedRecord>(
+    CACHED_RECORD_BYTES,
+    // The bytes can be a view of a whole body, which stays in memory with it.
+    (record) => record.bytes.buffer.byteLength + DECODED_BYTES,
+  )
   const numbers = createCache<string, number>(CACHED_NUMBERS)
   db.onRollback(() => {
     decoded.clear()
@@ -218,6 +228,8 @@ export function createRecordTable(
       const bytes = table.bytes(number)
       return bytes === undefined ? undefined : decode(number, bytes)
     },
+    isOf: (number, kind) =>
+      (decoded.get(number)?.type ?? selectType.get(number)?.type ?? '').startsWith(kind),
     bytes: (number) => selectBytes.get(number)?.bytes,
     confirm: (number, height, place, { outcome, code }) =>
       void confirm.run(height, place, outcome, code ?? null, number),
