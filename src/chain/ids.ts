@@ -1,6 +1,5 @@
 /** Branded ids. All are CIDv1 text (dag-cbor, sha2-256), but for the device's and the content root's. */
 import { base58btc } from 'multiformats/bases/base58'
-import { toHex } from '../common/bytes.ts'
 import { KEY_BYTES } from '../common/crypto.ts'
 import { assert } from '../common/errors.ts'
 
@@ -33,11 +32,12 @@ const PEER_ID_PREFIX = Uint8Array.of(0x00, 0x24, 0x08, 0x01, 0x12, 0x20)
 // Base58 costs more than the rest of a record's decoding, and a network has few devices.
 const CACHE_ENTRIES = 4096
 const ids = new Map<string, DeviceId>()
+const keys = new Map<string, Uint8Array>()
 
 /** The device id of an Ed25519 public key (32 bytes). */
 export function deviceIdOf(publicKey: Uint8Array): DeviceId {
   assert(publicKey.length === KEY_BYTES, 'a device key has 32 bytes')
-  const name = toHex(publicKey)
+  const name = String.fromCharCode(...publicKey)
   let id = ids.get(name)
   if (id === undefined) {
     const multihash = new Uint8Array(PEER_ID_PREFIX.length + KEY_BYTES)
@@ -52,12 +52,23 @@ export function deviceIdOf(publicKey: Uint8Array): DeviceId {
 
 /** The Ed25519 public key (32 bytes) of a device id; undefined when the text is none. */
 export function deviceKeyOf(device: string): Uint8Array | undefined {
+  const known = keys.get(device)
+  if (known !== undefined) return known
+  const key = parseDevice(device)
+  if (key !== undefined) {
+    if (keys.size >= CACHE_ENTRIES) keys.clear()
+    keys.set(device, key)
+  }
+  return key
+}
+
+function parseDevice(device: string): Uint8Array | undefined {
   try {
     const multihash = base58btc.baseDecode(device)
     const fits =
       multihash.length === PEER_ID_PREFIX.length + KEY_BYTES &&
       PEER_ID_PREFIX.every((byte, index) => multihash[index] === byte)
-    return fits ? multihash.subarray(PEER_ID_PREFIX.length) : undefined
+    return fits ? multihash.slice(PEER_ID_PREFIX.length) : undefined
   } catch {
     return undefined
   }

@@ -16,7 +16,6 @@ import {
   type Shape,
   type Shaped,
   struct,
-  text,
   uint,
   variant,
 } from '../common/schema.ts'
@@ -30,13 +29,12 @@ import type {
   UserId,
   VersionId,
 } from './ids.ts'
+import { mediaTypeShape, nameShape, prose } from './names.ts'
 
 /** Domain string of a record's signature. */
 export const RECORD_DOMAIN = 'cairn/record/1'
 /** Domain string of a countersignature under an admission. */
 export const ADMISSION_DOMAIN = 'cairn/admission/1'
-/** Bytes of a name: what common file systems allow. */
-export const MAX_NAME_BYTES = 255
 /** Folders above a file. */
 export const MAX_FOLDER_DEPTH = 32
 /** Letters of a vote's comment. */
@@ -50,7 +48,6 @@ const record = link<RecordId>(DAG_CBOR)
 const user = link<UserId>(DAG_CBOR)
 const file = link<FileId>(DAG_CBOR)
 const version = link<VersionId>(DAG_CBOR)
-const name = text(MAX_NAME_BYTES, 1)
 
 /** Proof under a `user.create`. */
 const userProof = variant('type', {
@@ -70,9 +67,9 @@ const content = {
   /** Bytes that a copy takes: the blocks of the DAG. */
   storedSize: uint(),
   visibility: oneOf('public'),
-  name,
-  folder: list(name, MAX_FOLDER_DEPTH),
-  mediaType: text(127, 1),
+  name: nameShape,
+  folder: list(nameShape, MAX_FOLDER_DEPTH),
+  mediaType: mediaTypeShape,
   /** Plain bytes. */
   size: uint(),
   /** SHA-256 of the plain bytes. */
@@ -82,8 +79,8 @@ const content = {
 /** The body of each record type, rule version 1. */
 export const recordBodies = {
   'user.create': struct({
-    name,
-    deviceName: name,
+    name: nameShape,
+    deviceName: nameShape,
     /** X25519 public key of the device. */
     encryptionKey: key,
     /** X25519 public key of the user, generation 0. */
@@ -94,14 +91,14 @@ export const recordBodies = {
     restoreKey: key,
     proof: userProof,
   }),
-  'device.add': struct({ name, encryptionKey: key, proof: deviceProof }),
+  'device.add': struct({ name: nameShape, encryptionKey: key, proof: deviceProof }),
   'file.add': struct(content),
   'file.update': struct({ ...content, file, parents: list(version, MAX_PARENTS, 1) }),
   'file.remove': struct({ file, parents: list(version, MAX_PARENTS, 1) }),
   vote: struct({
     version,
     verdict: oneOf('authentic', 'suspicious'),
-    comment: text(4 * MAX_COMMENT_CHARACTERS),
+    comment: prose(MAX_COMMENT_CHARACTERS),
   }),
   access: struct({ version }),
   upgrade: struct({ ruleVersion: uint(), activationHeight: uint() }),
