@@ -275,6 +275,8 @@ export function createPeers(
       libp2p.addEventListener('peer:disconnect', disconnected)
       libp2p.addEventListener('peer:identify', identified)
       libp2p.addEventListener('peer:discovery', discovered)
+      // Somebody may have dialled this node before it listened to these events.
+      for (const detail of libp2p.getPeers()) connected(new CustomEvent('peer:connect', { detail }))
       for (const peer of book.peers) loop(peer, 0)
     },
     stop: async () => {

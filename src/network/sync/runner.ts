@@ -41,11 +41,18 @@ interface Partner {
   running: Promise<SyncResult | undefined> | undefined
   again: boolean
   failures: number
+  /** Tries left for something that was announced and has not come. */
+  hints: number
 }
 
 const INTERVAL_MS = 10_000
 /** Between two runs with one peer at least, so that a flood of hints costs ten status questions a second. */
 const MIN_GAP_MS = 100
+/**
+ * Tries after a hint that brought nothing: a peer passes on what it has not yet stored itself. Each waits three
+ * times as long as the one before: 0.3, 0.9, 2.7 s.
+ */
+const HINTS = 3
 /** After a failure: doubled each time, up to the interval times four. */
 const RETRY_MS = 500
 
@@ -67,7 +74,8 @@ export function createSyncRunner(
     partner.failures += 1
     logger.debug('Sync with a peer failed.', { peer: device, code: codeOf(error) })
     if (error instanceof CairnError && error.verdict === 'reject') onOffence?.(device, error.code)
-    // What this peer did not bring, another one may have.
+    // What this peer did not bring, another one may have; once, or two that fail would drive each other.
+    if (partner.failures > 1) return
     for (const [other, { running }] of partners) {
       if (other !== device && running === undefined) request(other)
     }
@@ -77,6 +85,7 @@ export function createSyncRunner(
     try {
       const result = await client.run(peer(device), ending.signal)
       partner.failures = 0
+      if (result.blocks + result.records > 0) partner.hints = 0
       onResult?.(result)
       return result
     } catch (error) {
@@ -91,18 +100,29 @@ export function createSyncRunner(
     const running = once(device, partner).finally(() => {
       partner.running = undefined
       if (partners.get(device) !== partner || !started) return
-      const retry = Math.min(4 * intervalMs, RETRY_MS * 2 ** (partner.failures - 1))
-      const rest = partner.failures > 0 ? retry : intervalMs
-      plan(device, partner, partner.again ? MIN_GAP_MS : rest * (1 + clock.random() / 5))
+      plan(device, partner, restOf(partner))
     })
     partner.running = running
     return running
+  }
+
+  const restOf = (partner: Partner): number => {
+    if (partner.again) return MIN_GAP_MS
+    if (partner.failures > 0) {
+      return Math.min(4 * intervalMs, RETRY_MS * 2 ** (partner.failures - 1))
+    }
+    if (partner.hints > 0) {
+      partner.hints -= 1
+      return MIN_GAP_MS * 3 ** (HINTS - partner.hints)
+    }
+    return intervalMs * (1 + clock.random() / 5)
   }
 
   function request(device: DeviceId): void {
     const partner = partners.get(device)
     if (partner === undefined || !started || partner.again) return
     partner.again = true
+    partner.hints = HINTS
     if (partner.running === undefined) plan(device, partner, 0)
   }
 
@@ -122,7 +142,7 @@ export function createSyncRunner(
     },
     connected: (device) => {
       if (partners.has(device)) return
-      const partner = { cancel: () => {}, running: undefined, again: false, failures: 0 }
+      const partner = { cancel: () => {}, running: undefined, again: false, failures: 0, hints: 0 }
       partners.set(device, partner)
       if (started) plan(device, partner, 0)
     },

@@ -1,0 +1,148 @@
+/**
+ * All that meets peers, put together in the order in which it has to start: what answers on a connection is
+ * registered before the host listens, and what talks to peers begins after it.
+ */
+import type { BlockBroker, Helia } from '@helia/interface'
+import type { Blockstore } from 'interface-blockstore'
+import type { DeviceId, NetworkId } from '../chain/ids.ts'
+import type { Clock } from '../common/clock.ts'
+import { type Startable, startAll, stopAll } from '../common/lifecycle.ts'
+import type { Logger } from '../common/logger.ts'
+import { createBans } from './bans.ts'
+import { createGossip, type Gossip, type GossipChain } from './gossip.ts'
+import { createHeliaNode } from './helia.ts'
+import { type CairnLibp2p, createHost, type Host, type HostDecisions } from './host.ts'
+import { createPeers, type PeerMemory, type Peers, type PeersInit } from './peers.ts'
+import type { SyncChain } from './sync/chain.ts'
+import { createSyncClient, type SyncResult } from './sync/client.ts'
+import { createSyncProtocol } from './sync/protocol.ts'
+import { createSyncRunner, type SyncRunner } from './sync/runner.ts'
+import { createSyncServer } from './sync/server.ts'
+import { createWatchdog } from './watchdog.ts'
+
+/** A part that needs the host and registers protocols, with the broker that it offers to Helia. */
+export interface HostPart extends Startable {
+  readonly broker?: BlockBroker
+}
+
+export interface NetworkComponents {
+  readonly keySeed: Uint8Array
+  readonly chain: SyncChain & GossipChain
+  readonly blockstore: Blockstore
+  readonly memory: PeerMemory
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Who is let in; devices that were banned for what they sent are not asked for. */
+  readonly decisions?: HostDecisions
+  /** Makes the transfer of content over this host. */
+  readonly transfer?: (libp2p: CairnLibp2p) => HostPart
+  readonly onConnect?: (device: DeviceId) => void
+  readonly onDisconnect?: (device: DeviceId) => void
+  readonly onSync?: (result: SyncResult) => void
+}
+
+export interface NetworkInit {
+  readonly network: NetworkId
+  readonly listen: readonly string[]
+  readonly announce?: readonly string[]
+  readonly bootstrap: readonly string[]
+  readonly lan?: boolean
+  readonly retry?: NonNullable<PeersInit['retry']>
+  readonly syncIntervalMs?: number
+}
+
+export interface Network extends Startable {
+  readonly host: Host
+  readonly peers: Peers
+  readonly gossip: Gossip
+  readonly sync: SyncRunner
+  readonly helia: Helia
+}
+
+/** @throws `PEER_ADDRESS`; `start` throws `P2P_PORT_IN_USE`, `P2P_LISTEN` */
+export async function createNetwork(
+  components: NetworkComponents,
+  init: NetworkInit,
+): Promise<Network> {
+  const { chain, blockstore, clock, memory } = components
+  const { network } = init
+  const logger = components.logger.child('network')
+  const bans = createBans({ clock })
+  const decisions: HostDecisions = {
+    admit: (device) => !bans.isBanned(device) && (components.decisions?.admit(device) ?? true),
+  }
+  const host = await createHost({ keySeed: components.keySeed, decisions, logger }, init)
+  const { libp2p } = host
+
+  const onOffence = (device: DeviceId, code: string): void => {
+    const ms = bans.ban(device)
+    logger.warn('A peer sent what cannot be right and is kept out for a time.', {
+      peer: device,
+      code,
+      ms,
+    })
+    host.drop(device)
+  }
+  const protocol = createSyncProtocol({ libp2p, clock, logger })
+  const server = createSyncServer({ chain, clock, logger })
+  const sync = createSyncRunner(
+    {
+      client: createSyncClient({ chain, clock, logger }),
+      peer: protocol.peer,
+      clock,
+      logger,
+      onOffence,
+      ...(components.onSync === undefined ? {} : { onResult: components.onSync }),
+    },
+    init.syncIntervalMs === undefined ? {} : { intervalMs: init.syncIntervalMs },
+  )
+  // gossipsub's own score shuts out a peer that sends wrong messages; a ban would punish a single one.
+  const gossip = createGossip(
+    { pubsub: libp2p.services.pubsub, chain, clock, logger, requestSync: sync.request },
+    { network },
+  )
+  const transfer = components.transfer?.(libp2p)
+  const heliaNode = createHeliaNode({
+    host,
+    blockstore,
+    clock,
+    logger,
+    ...(transfer?.broker === undefined ? {} : { broker: transfer.broker }),
+  })
+  const peers = createPeers(
+    {
+      host,
+      memory,
+      clock,
+      logger,
+      onConnect: (device) => {
+        sync.connected(device)
+        components.onConnect?.(device)
+      },
+      onDisconnect: (device) => {
+        sync.disconnected(device)
+        components.onDisconnect?.(device)
+      },
+    },
+    init,
+  )
+  const parts: Startable[] = [
+    ...(transfer === undefined ? [] : [transfer]),
+    heliaNode,
+    { start: () => protocol.start(server), stop: () => protocol.stop() },
+    host,
+    gossip,
+    sync,
+    createWatchdog({ libp2p, clock, logger }, { network }),
+    peers,
+  ]
+  return {
+    host,
+    peers,
+    gossip,
+    sync,
+    helia: heliaNode.helia,
+    start: () => startAll(parts),
+    stop: () => stopAll(parts),
+  }
+}
