@@ -5,6 +5,7 @@
  * A module with tables of its own adds its statements to the newest step that is not released yet, or a new one.
  */
 import { storageError } from './errors.ts'
+import { PINS_SCHEMA } from './pins.ts'
 import { CHAIN_SCHEMA } from './schema.ts'
 import type { Database } from './sqlite.ts'
 
@@ -15,7 +16,7 @@ export interface Migration {
 }
 
 export const MIGRATIONS: readonly Migration[] = [
-  { format: 1, migrate: (db) => db.exec(CHAIN_SCHEMA) },
+  { format: 1, migrate: (db) => db.exec(CHAIN_SCHEMA + PINS_SCHEMA) },
 ]
 
 /** "CAIR": tells `file` and other programs whose database this is. */
