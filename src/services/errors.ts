@@ -6,6 +6,12 @@ export const SERVICE_ERRORS = {
     says: 'This device does not belong to a user of this network yet. Start it once with a name, or have it added by one of your devices.',
   },
   ALREADY_ADMITTED: { says: 'This device belongs to a user of this network already.' },
+  BLOCK_NOT_FOUND: {
+    says: 'There is no block {block} here. Name one by its height, its id or the beginning of its id.',
+  },
+  RECORD_NOT_FOUND: {
+    says: 'There is no record {record} here. Name one by its id or the beginning of its id.',
+  },
   NODE_STOPPING: { says: 'The node is stopping and takes no more work.' },
   MINER_STOPPED: { says: 'The miner is not running. Start the node first.' },
   MINER_FAILED: { says: 'The thread that mines ended: {why}. The next search starts a new one.' },

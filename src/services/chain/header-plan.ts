@@ -1,0 +1,114 @@
+/**
+ * Headers that peers showed and whose bodies are not here yet.
+ *
+ * owns: the check of a run of headers on top of what is stored or planned, and the chainwork that it shows
+ * does not own: the transfer of headers and bodies (network/sync)
+ */
+import type { BlockHeader, SealedHeader } from '../../chain/block.ts'
+import { decodeHeader } from '../../chain/codec.ts'
+import { chainError } from '../../chain/errors.ts'
+import { isBetter } from '../../chain/fork-choice.ts'
+import type { BlockId } from '../../chain/ids.ts'
+import { checkWork } from '../../chain/pow.ts'
+import { codeOf } from '../../common/errors.ts'
+import type { HeaderPlan } from '../../network/sync/chain.ts'
+import type { ChainStore } from '../../storage/chain-store.ts'
+import type { Intake } from './intake.ts'
+import { ANCESTORS } from './template.ts'
+
+/** Headers planned at a time: some 60 MB, more blocks than a busy network makes in four days. */
+export const MAX_PLANNED_HEADERS = 200_000
+
+interface Planned {
+  readonly header: SealedHeader
+  readonly chainwork: bigint
+}
+
+export interface HeaderPlans {
+  /**
+   * Checks a run of headers, each the parent of the next: link, work, difficulty, time, seal. A header of the
+   * future ends the run without an error; it comes again.
+   *
+   * @param now - milliseconds UTC
+   * @throws chain errors with verdict `reject`
+   */
+  extend(encoded: readonly Uint8Array[], now: number): HeaderPlan
+  /** A planned header. */
+  get(id: BlockId): SealedHeader | undefined
+  /** Forgets a header whose block is stored. */
+  done(id: BlockId): void
+}
+
+export function createHeaderPlans(store: ChainStore, intake: Intake): HeaderPlans {
+  const planned = new Map<BlockId, Planned>()
+
+  /** Newest first; from the plan as far as it goes, then from the store. */
+  const ancestorsOf = (parent: BlockId): BlockHeader[] => {
+    const ancestors: BlockHeader[] = []
+    let cursor: BlockId | null = parent
+    while (cursor !== null && ancestors.length < ANCESTORS) {
+      const entry: Planned | undefined = planned.get(cursor)
+      if (entry === undefined) {
+        const stored = store.ancestors(cursor, ANCESTORS - ancestors.length)
+        return [...ancestors, ...stored.map(({ header }) => header)]
+      }
+      ancestors.push(entry.header.header)
+      cursor = entry.header.header.parent
+    }
+    return ancestors
+  }
+
+  const chainworkOf = (id: BlockId): bigint | undefined =>
+    planned.get(id)?.chainwork ?? store.block(id)?.chainwork
+
+  const add = (header: SealedHeader, ancestors: readonly BlockHeader[], now: number): bigint => {
+    const { parent } = header.header
+    const work = parent === null ? undefined : chainworkOf(parent)
+    if (work === undefined) throw chainError('BLOCK_PARENT_UNKNOWN', { block: header.id })
+    checkWork(header)
+    intake.header(header, ancestors, now)
+    const chainwork = work + BigInt(header.header.difficulty)
+    planned.set(header.id, { header, chainwork })
+    const oldest = planned.keys().next().value
+    if (planned.size > MAX_PLANNED_HEADERS && oldest !== undefined) planned.delete(oldest)
+    return chainwork
+  }
+
+  return {
+    extend: (encoded, now) => {
+      const wanted: BlockId[] = []
+      let end = { id: store.tip().id, chainwork: 0n }
+      let ancestors: BlockHeader[] | undefined
+      let previous: BlockId | undefined
+      let ahead = false
+      for (const bytes of encoded) {
+        const header = decodeHeader(bytes)
+        const { parent } = header.header
+        if (previous !== undefined && parent !== previous) {
+          throw chainError('BLOCK_PARENT_UNKNOWN', { block: header.id })
+        }
+        previous = header.id
+        const stored = store.block(header.id)
+        if (stored?.status === 'invalid')
+          throw chainError('BLOCK_PARENT_INVALID', { block: header.id })
+        let chainwork = stored?.chainwork ?? planned.get(header.id)?.chainwork
+        if (chainwork === undefined) {
+          ancestors ??= parent === null ? [] : ancestorsOf(parent)
+          try {
+            chainwork = add(header, ancestors, now)
+          } catch (error) {
+            if (codeOf(error) !== 'TIME_AHEAD') throw error
+            ahead = true
+            break
+          }
+        }
+        if (ancestors !== undefined) ancestors = [header.header, ...ancestors].slice(0, ANCESTORS)
+        if (stored === undefined) wanted.push(header.id)
+        end = { id: header.id, chainwork }
+      }
+      return { wanted, more: isBetter(end, store.tip()), chainwork: end.chainwork, ahead }
+    },
+    get: (id) => planned.get(id)?.header,
+    done: (id) => void planned.delete(id),
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * The only writer of the tip: stores blocks and keeps the best valid chain connected.
+ *
+ * owns: fork choice over what is stored, connect, disconnect, what is told of it
+ * does not own: where blocks come from, signatures of records (checked before they reach this), the queue
+ *   (the caller runs one import at a time)
+ */
+
+import type { Block, BlockBody } from '../../chain/block.ts'
+import { CHAIN_ERRORS } from '../../chain/errors.ts'
+import { isBetter } from '../../chain/fork-choice.ts'
+import type { BlockId, DeviceId, NetworkId } from '../../chain/ids.ts'
+import { deviceIdOf } from '../../chain/ids.ts'
+import { type BlockEffect, checkBlock } from '../../chain/outcome.ts'
+import type { NetworkParams } from '../../chain/params.ts'
+import type { SignedRecord } from '../../chain/record.ts'
+import { codeOf } from '../../common/errors.ts'
+import type { Events } from '../../common/events.ts'
+import type { Logger } from '../../common/logger.ts'
+import type { ChainStore, StoredBlock } from '../../storage/chain-store.ts'
+import type { NodeEvents } from '../events.ts'
+
+/** Blocks; a deeper reorg raises an alarm: somebody with most of the work was away, or rewrites. */
+export const DEEP_REORG_BLOCKS = 100
+/** Distinct devices that must disagree with this node's outcome before it stops mining: one may lie. */
+export const DISSENTERS_TO_STOP = 2
+/** Bound of the set of blocks that this software cannot judge. */
+const MAX_UNKNOWN_RULES = 1024
+
+export interface ImporterComponents {
+  readonly store: ChainStore
+  readonly events: Events<NodeEvents>
+  readonly logger: Logger
+}
+
+export interface ImporterInit {
+  readonly params: NetworkParams
+  readonly network: NetworkId
+}
+
+export interface Importer {
+  /**
+   * Stores `blocks` (parents first, every parent stored or among them; headers checked, signatures of the
+   * records verified) and makes the best valid chain the connected one, in one transaction where all is well.
+   * A block that proves invalid is marked, with what stands on it; the others count as usual.
+   *
+   * @throws storage errors (`STORAGE_FULL` …); nothing has changed then
+   */
+  import(blocks: readonly Block[]): void
+  /** Why this node must not mine now, if so. */
+  readonly halted: Halt | undefined
+}
+
+export interface Halt {
+  readonly code: 'RULES_UNKNOWN' | 'OUTCOME_DIFFERS' | 'CLOCK_WRONG'
+  readonly message: string
+}
+
+/** What one switch did, told after its transaction. */
+interface SwitchLog {
+  readonly from: StoredBlock
+  readonly disconnected: StoredBlock[]
+  readonly connected: { block: StoredBlock; records: readonly SignedRecord[] }[]
+}
+
+export function createImporter(components: ImporterComponents, init: ImporterInit): Importer {
+  const { store, events } = components
+  const logger = components.logger.child('chain')
+  const dissenters = new Set<DeviceId>()
+  const beyondRules = new Set<BlockId>()
+  let halted: Halt | undefined
+
+  const insert = (blocks: readonly Block[]): Map<BlockId, BlockBody> => {
+    const bodies = new Map<BlockId, BlockBody>()
+    for (const block of blocks) {
+      bodies.set(block.id, block.body)
+      if (store.block(block.id) !== undefined) continue
+      const parent = block.header.parent === null ? undefined : store.block(block.header.parent)
+      const chainwork = (parent?.chainwork ?? 0n) + BigInt(block.header.difficulty)
+      store.putBlock(block, chainwork, block.body)
+      if (parent?.status === 'invalid')
+        store.markInvalid(block.id, parent.code ?? 'BLOCK_PARENT_INVALID')
+    }
+    return bodies
+  }
+
+  const bestCandidate = (): StoredBlock | undefined => {
+    const tip = store.tip()
+    let best: StoredBlock | undefined
+    for (const block of store.betterThan(tip.chainwork)) {
+      if (beyondRules.has(block.id)) continue
+      if (isBetter(block, best ?? tip)) best = block
+    }
+    return best
+  }
+
+  const parentOf = (block: StoredBlock): StoredBlock | undefined =>
+    block.header.parent === null ? undefined : store.block(block.header.parent)
+
+  /** Find the fork point, disconnect, connect. Throws the error of the block that does not connect. */
+  const switchTo = (target: StoredBlock, bodies: Map<BlockId, BlockBody>): SwitchLog => {
+    const log: SwitchLog = { from: store.tip(), disconnected: [], connected: [] }
+    const path: StoredBlock[] = []
+    let fork: StoredBlock | undefined = target
+    while (fork !== undefined && store.idAt(fork.height) !== fork.id) {
+      path.push(fork)
+      fork = parentOf(fork)
+    }
+    let tip: StoredBlock | undefined = log.from
+    while (tip !== undefined && tip.id !== fork?.id) {
+      store.disconnect(tip)
+      log.disconnected.push(tip)
+      tip = parentOf(tip)
+    }
+    for (const block of path.reverse()) {
+      const records = bodies.get(block.id)?.records ?? store.bodyRecords(block.id) ?? []
+      const effect = connectable(block, records)
+      store.connect(block, effect)
+      log.connected.push({ block, records })
+    }
+    return log
+  }
+
+  /** The effect of a block on the connected state; errors carry the block, to be marked. */
+  const connectable = (block: StoredBlock, records: readonly SignedRecord[]): BlockEffect => {
+    try {
+      return checkBlock(
+        store.state,
+        { params: init.params, network: init.network },
+        block.header,
+        records,
+      )
+    } catch (error) {
+      throw new Unconnectable(block, error)
+    }
+  }
+
+  const judge = ({ block, cause }: Unconnectable): void => {
+    const code = codeOf(cause)
+    if (!Object.hasOwn(CHAIN_ERRORS, code)) throw cause
+    if (code === 'RULES_UNKNOWN') {
+      if (beyondRules.size < MAX_UNKNOWN_RULES) beyondRules.add(block.id)
+      halt('RULES_UNKNOWN', cause instanceof Error ? cause.message : code)
+      for (const above of store.betterThan(store.tip().chainwork)) beyondRules.add(above.id)
+      return
+    }
+    logger.warn('A block is invalid', { block: block.id, height: block.height, code })
+    store.markInvalid(block.id, code)
+    if (code !== 'BLOCK_OUTCOME') return
+    dissenters.add(deviceIdOf(block.header.miner))
+    const message = `Block ${block.id} claims another outcome than this node computes. Compare versions of the software; export the chain before anything else.`
+    events.emit('chain:alarm', { code: 'OUTCOME_DIFFERS', message })
+    if (dissenters.size >= DISSENTERS_TO_STOP) halt('OUTCOME_DIFFERS', message)
+  }
+
+  const halt = (code: Halt['code'], message: string): void => {
+    if (halted?.code === code) return
+    halted = { code, message }
+    logger.error('This node stops mining', { code })
+    events.emit('chain:alarm', { code, message })
+  }
+
+  const tell = (log: SwitchLog): void => {
+    for (const block of log.disconnected) {
+      events.emit('block:disconnect', { block: block.id, height: block.height })
+    }
+    for (const { block, records } of log.connected) {
+      events.emit('block:connect', {
+        block: block.id,
+        height: block.height,
+        records: records.length,
+      })
+      for (const { id, type } of records) {
+        events.emit('record:confirmed', { record: id, type, block: block.id, height: block.height })
+      }
+    }
+    const tip = store.tip()
+    const depth = log.disconnected.length
+    if (depth > 0) {
+      events.emit('chain:reorg', { from: log.from.id, to: tip.id, depth })
+      if (depth > DEEP_REORG_BLOCKS) {
+        const message = `${depth} blocks were replaced by a chain with more work. Nothing is lost: their records are mined again. Look at who sealed the new ones.`
+        events.emit('chain:alarm', { code: 'DEEP_REORG', message })
+      }
+    }
+    events.emit('chain:tip', { block: tip.id, height: tip.height, chainwork: tip.chainwork })
+  }
+
+  /** One attempt in one transaction; false when there is nothing better than the tip. */
+  const attempt = (blocks: readonly Block[]): boolean => {
+    let log: SwitchLog | undefined
+    store.transaction(() => {
+      const bodies = insert(blocks)
+      const target = bestCandidate()
+      if (target !== undefined) log = switchTo(target, bodies)
+    })
+    if (log === undefined) return false
+    tell(log)
+    return true
+  }
+
+  return {
+    get halted() {
+      return halted
+    },
+    import: (blocks) => {
+      let stored = false
+      for (;;) {
+        try {
+          if (!attempt(blocks)) return
+        } catch (error) {
+          if (!(error instanceof Unconnectable)) throw error
+          // The attempt was rolled back whole; what it brought is stored before the culprit can be marked.
+          if (!stored) store.transaction(() => void insert(blocks))
+          stored = true
+          judge(error)
+        }
+      }
+    },
+  }
+}
+
+/** Carries the block that does not connect out of the transaction, which is rolled back by it. */
+class Unconnectable extends Error {
+  readonly block: StoredBlock
+  constructor(block: StoredBlock, cause: unknown) {
+    super('the block does not connect', { cause })
+    this.block = block
+  }
+}

@@ -1,0 +1,340 @@
+/**
+ * What people and tools ask about the chain, its records and its members. Reads only.
+ *
+ * owns: summaries in JSON-stable words (times in milliseconds UTC, ids as text, work as decimal text)
+ * does not own: files and votes (services/files, services/voting)
+ */
+import type { CID } from 'multiformats/cid'
+import { TARGET_INTERVAL_MS } from '../../chain/difficulty.ts'
+import { type BlockId, deviceIdOf, type RecordId, type UserId } from '../../chain/ids.ts'
+import type { NetworkParams } from '../../chain/params.ts'
+import { readDevice } from '../../chain/state/devices.ts'
+import { readReputation } from '../../chain/state/reputation.ts'
+import { readRules } from '../../chain/state/rules.ts'
+import { readUser } from '../../chain/state/users.ts'
+import { toHex } from '../../common/bytes.ts'
+import { link } from '../../common/dag-cbor.ts'
+import type { ChainStore, StoredBlock, StoredRecord } from '../../storage/chain-store.ts'
+import { serviceError } from '../errors.ts'
+import type { Directory, Named } from './directory.ts'
+import { type RecordState, recordStateOf } from './record-state.ts'
+
+export interface ChainSummary {
+  readonly network: string
+  readonly height: number
+  readonly tip: string
+  readonly tipTime: number
+  readonly chainwork: string
+  readonly difficulty: number
+  readonly difficultyFloor: number
+  readonly targetIntervalMs: number
+  readonly admission: string
+  readonly founded: number
+  readonly ruleVersion: number
+  readonly records: number
+  readonly pending: number
+  readonly stranded: number
+}
+
+export interface BlockSummary {
+  readonly block: string
+  readonly height: number
+  readonly time: number
+  readonly parent: string | null
+  readonly miner: Named | null
+  readonly difficulty: number
+  readonly chainwork: string
+  readonly records: number
+  readonly size: number
+  readonly main: boolean
+}
+
+export interface BlockDetail extends BlockSummary {
+  readonly body: string
+  readonly outcome: string
+  readonly nonce: string
+  readonly recordList: readonly RecordSummary[]
+}
+
+export interface RecordSummary {
+  readonly record: string
+  readonly type: string
+  readonly user: Named | null
+  readonly device: Named
+  readonly sequence: number
+  readonly time: number
+  readonly size: number
+  readonly own: boolean
+  readonly state: RecordState
+}
+
+export interface RecordDetail extends RecordSummary {
+  readonly previous: string | null
+  readonly seen: string
+  readonly replaces: string | null
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+export interface UserSummary {
+  readonly user: string
+  readonly name: string
+  readonly role: 'admin' | 'member'
+  readonly self: boolean
+  readonly devices: number
+  readonly files: number
+  readonly reputation: number
+  readonly joined: number
+  readonly state: RecordState
+}
+
+export interface DeviceSummary {
+  readonly device: string
+  readonly name: string
+  readonly user: Named
+  readonly self: boolean
+  readonly active: boolean
+  readonly connected: boolean
+  readonly sequence: number
+  readonly added: number
+  readonly state: RecordState
+}
+
+/** `next` is null on the last page. */
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly next: string | null
+}
+
+export interface Explorer {
+  readonly chain: {
+    summary(): ChainSummary
+    /** Newest first, from `below` (exclusive height) down. */
+    blocks(query: { readonly limit: number; readonly below?: number }): Page<BlockSummary>
+    /** By id, an unambiguous beginning of one, or a height in decimal. @throws BLOCK_NOT_FOUND */
+    block(text: string): BlockDetail
+    /** Headers and bodies of the best chain from genesis up. */
+    export(signal: AbortSignal): AsyncIterable<{ readonly cid: CID; readonly bytes: Uint8Array }>
+  }
+  readonly records: {
+    /** Newest first. */
+    list(query: {
+      readonly pending?: boolean
+      readonly limit: number
+      readonly after?: string
+    }): Page<RecordSummary>
+    /** By id or an unambiguous beginning of one. @throws RECORD_NOT_FOUND */
+    get(text: string): RecordDetail
+  }
+  readonly members: {
+    users(): readonly UserSummary[]
+    devices(): readonly DeviceSummary[]
+  }
+}
+
+export interface ExplorerComponents {
+  readonly store: ChainStore
+  readonly directory: Directory
+  readonly self: { readonly device: string; user(): UserId | undefined }
+  /** Devices that are connected now. */
+  readonly connected: () => ReadonlySet<string>
+}
+
+/** Rows that one answer has at the most, and that a page is cut from. */
+const MAX_ROWS = 10_000
+
+export function createExplorer(
+  components: ExplorerComponents,
+  init: { readonly network: string; readonly params: NetworkParams },
+): Explorer {
+  const { store, directory, self } = components
+
+  const recordSummary = (stored: StoredRecord): RecordSummary => {
+    const { record } = stored
+    const user = record.user ?? (record.type === 'user.create' ? record.identity : null)
+    return {
+      record: record.id,
+      type: record.type,
+      user: user === null ? null : directory.user(user),
+      device: directory.device(record.device),
+      sequence: record.sequence,
+      time: record.time,
+      size: record.bytes.length,
+      own: stored.own,
+      state: recordStateOf(store.state, stored),
+    }
+  }
+
+  const blockSummary = (block: StoredBlock): BlockSummary => {
+    const header = store.headerBytes(block.id)
+    const body = store.body(block.id)
+    return {
+      block: block.id,
+      height: block.height,
+      time: block.header.time,
+      parent: block.header.parent,
+      miner: block.height === 0 ? null : directory.device(deviceIdOf(block.header.miner)),
+      difficulty: block.header.difficulty,
+      chainwork: block.chainwork.toString(),
+      records: store.bodyRecords(block.id)?.length ?? 0,
+      size: (header?.length ?? 0) + (body?.length ?? 0),
+      main: store.onMain(block),
+    }
+  }
+
+  const findBlock = (text: string): StoredBlock | undefined => {
+    if (/^\d{1,15}$/.test(text)) {
+      const id = store.idAt(Number(text))
+      return id === undefined ? undefined : store.block(id)
+    }
+    const ids = store.projections.idsBeginningWith(text).filter(({ kind }) => kind === 'block')
+    return ids.length === 1 && ids[0] !== undefined ? store.block(ids[0].id as BlockId) : undefined
+  }
+
+  const findRecord = (text: string): StoredRecord | undefined => {
+    const exact = store.record(text as RecordId)
+    if (exact !== undefined) return exact
+    const ids = store.projections
+      .idsBeginningWith(text)
+      .filter(({ kind }) => kind !== 'block' && kind !== 'root' && kind !== 'device')
+    return ids.length === 1 && ids[0] !== undefined
+      ? store.record(ids[0].id as RecordId)
+      : undefined
+  }
+
+  const stranded = (): number => {
+    let count = 0
+    for (const stored of store.pending()) {
+      if (recordStateOf(store.state, stored).status === 'stranded') count += 1
+    }
+    return count
+  }
+
+  return {
+    chain: {
+      summary: () => {
+        const tip = store.tip()
+        const pending = store.pendingCount()
+        return {
+          network: init.network,
+          height: tip.height,
+          tip: tip.id,
+          tipTime: tip.header.time,
+          chainwork: tip.chainwork.toString(),
+          difficulty: tip.header.difficulty,
+          difficultyFloor: init.params.difficultyFloor,
+          targetIntervalMs: TARGET_INTERVAL_MS,
+          admission: init.params.admission,
+          founded: init.params.time,
+          ruleVersion: readRules(store.state, tip.height).current,
+          records: store.recordCount() - pending,
+          pending,
+          stranded: pending === 0 ? 0 : stranded(),
+        }
+      },
+      blocks: ({ limit, below }) => {
+        const top = Math.min(below ?? Number.MAX_SAFE_INTEGER, store.tip().height + 1) - 1
+        const items: BlockSummary[] = []
+        for (
+          let height = top;
+          height >= 0 && items.length < Math.min(limit, MAX_ROWS);
+          height -= 1
+        ) {
+          const id = store.idAt(height)
+          const block = id === undefined ? undefined : store.block(id)
+          if (block !== undefined) items.push(blockSummary(block))
+        }
+        const last = items.at(-1)
+        return { items, next: last === undefined || last.height === 0 ? null : String(last.height) }
+      },
+      block: (text) => {
+        const block = findBlock(text)
+        if (block === undefined) throw serviceError('BLOCK_NOT_FOUND', { block: text.slice(0, 80) })
+        const records = store.bodyRecords(block.id) ?? []
+        return {
+          ...blockSummary(block),
+          body: block.header.records,
+          outcome: toHex(block.header.outcome),
+          nonce: toHex(block.header.nonce),
+          recordList: records.flatMap(({ id }) => {
+            const stored = store.record(id)
+            return stored === undefined ? [] : [recordSummary(stored)]
+          }),
+        }
+      },
+      export: async function* (signal) {
+        const { height } = store.tip()
+        for (let at = 0; at <= height; at += 1) {
+          signal.throwIfAborted()
+          const id = store.idAt(at)
+          const block = id === undefined ? undefined : store.block(id)
+          const header = id === undefined ? undefined : store.headerBytes(id)
+          const body = id === undefined ? undefined : store.body(id)
+          if (block === undefined || header === undefined || body === undefined) continue
+          yield { cid: link(block.id), bytes: header }
+          yield { cid: link(block.header.records), bytes: body }
+        }
+      },
+    },
+    records: {
+      list: ({ pending = false, limit, after }) => {
+        const rows = store.projections.recentRecords({ pending, limit: MAX_ROWS })
+        const start =
+          after === undefined ? 0 : rows.findIndex(({ record }) => record.id === after) + 1
+        const items = rows.slice(start, start + limit).map(recordSummary)
+        const more = start + limit < rows.length
+        return { items, next: more ? (items.at(-1)?.record ?? null) : null }
+      },
+      get: (text) => {
+        const stored = findRecord(text)
+        if (stored === undefined)
+          throw serviceError('RECORD_NOT_FOUND', { record: text.slice(0, 80) })
+        const { record } = stored
+        return {
+          ...recordSummary(stored),
+          previous: record.previous,
+          seen: record.seen,
+          replaces: record.replaces === undefined ? null : record.identity,
+          body: plain(record.body) as Readonly<Record<string, unknown>>,
+        }
+      },
+    },
+    members: {
+      users: () => {
+        const devices = directory.devices()
+        return directory.users().map((entry) => ({
+          user: entry.user,
+          name: entry.name,
+          role: readUser(store.state, entry.user)?.role ?? 'member',
+          self: entry.user === self.user(),
+          devices: devices.filter(({ user }) => user === entry.user).length,
+          files: store.projections.listFiles({ owner: entry.user, limit: MAX_ROWS }).length,
+          reputation: readReputation(store.state, init.params, entry.user),
+          joined: entry.record.time,
+          state: recordStateOf(store.state, entry),
+        }))
+      },
+      devices: () => {
+        const connected = components.connected()
+        return directory.devices().map((entry) => ({
+          device: entry.device,
+          name: entry.deviceName,
+          user: directory.user(entry.user),
+          self: entry.device === self.device,
+          active: readDevice(store.state, entry.device)?.active ?? false,
+          connected: connected.has(entry.device),
+          sequence: store.newestOf(entry.device)?.record.sequence ?? 0,
+          added: entry.record.time,
+          state: recordStateOf(store.state, entry),
+        }))
+      },
+    },
+  }
+}
+
+/** Bytes as hexadecimal, everything else as it stands. */
+function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return toHex(value)
+  if (Array.isArray(value)) return value.map(plain)
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, plain(entry)]))
+}
