@@ -21,6 +21,8 @@ export interface WholeFiles {
   prepare(directories: readonly string[]): Promise<void>
   /** Bytes of a file; undefined when there is none. */
   read(path: string): Promise<Uint8Array | undefined>
+  /** Like `read`, into `target`, when the file is not longer than that. Otherwise like `read`. */
+  readInto(path: string, target: Uint8Array): Promise<Uint8Array | undefined>
   /** When it was written (milliseconds UTC) and its size; undefined when there is none. */
   stat(path: string): Promise<{ readonly time: number; readonly size: number } | undefined>
   /** Writes and flushes the file and puts it in place; the directory is flushed by `flush`. */
@@ -101,6 +103,23 @@ export function createWholeFiles(
         for (const name of await calls.readdir(temporary)) await calls.unlink(join(temporary, name))
       }),
     read: (path) => ifThere(path, () => calls.readFile(path)),
+    readInto: (path, target) =>
+      ifThere(path, async () => {
+        const file = await calls.open(path, 'r')
+        try {
+          for (let length = 0; ; ) {
+            if (length === target.length) {
+              const { bytesRead } = await file.read(new Uint8Array(1), 0, 1, length)
+              return bytesRead === 0 ? target : await calls.readFile(path)
+            }
+            const { bytesRead } = await file.read(target, length, target.length - length, length)
+            if (bytesRead === 0) return target.subarray(0, length)
+            length += bytesRead
+          }
+        } finally {
+          await file.close()
+        }
+      }),
     stat: (path) =>
       ifThere(path, async () => {
         const found = await calls.stat(path)

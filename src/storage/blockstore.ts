@@ -41,6 +41,8 @@ type Put = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 export interface ContentBlockstore extends Blockstore, Startable {
   /** One block's bytes, verified. @throws CONTENT_MISSING, CONTENT_DAMAGED */
   bytes(cid: CID): Promise<Uint8Array>
+  /** Like `bytes`, read into `target` when the block fits; the result is a part of it then. */
+  bytesInto(cid: CID, target: Uint8Array): Promise<Uint8Array>
   /** Like `put`, of bytes that the caller has just hashed or verified: they are not hashed again. */
   putVerified(cid: CID, bytes: Uint8Array): Promise<void>
   /** Resolves when every put that ended before this call survives a power failure. */
@@ -101,13 +103,34 @@ export function createContentBlockstore(
     await files.write(pathOf(name), bytes)
     if (damaged.delete(name)) await files.remove(join(dir, QUARANTINE, `${name}.damaged`))
   }
-  const isGood = async (name: string, cid: CID): Promise<Uint8Array | undefined> => {
-    const found = await files.read(pathOf(name))
+  const isGood = async (
+    name: string,
+    cid: CID,
+    target?: Uint8Array,
+  ): Promise<Uint8Array | undefined> => {
+    const path = pathOf(name)
+    const found = await (target === undefined ? files.read(path) : files.readInto(path, target))
     if (found === undefined) throw missing(name, cid)
     return equalBytes(await hashOf(found), cid.multihash.digest) ? found : undefined
   }
   const missing = (name: string, cid: CID): Error =>
     contentError(damaged.has(name) ? 'CONTENT_DAMAGED' : 'CONTENT_MISSING', { cid: cid.toString() })
+
+  const readVerified = async (cid: CID, target?: Uint8Array): Promise<Uint8Array> => {
+    if (!isStorable(cid)) throw contentError('CONTENT_MISSING', { cid: cid.toString() })
+    const name = blockName(cid)
+    const found = await isGood(name, cid, target)
+    if (found !== undefined) return found
+    // Read again alone: somebody may have repaired it meanwhile.
+    const repaired = await lock.run(name, async () => {
+      const again = await isGood(name, cid)
+      if (again === undefined) await putAside(name)
+      return again
+    })
+    if (repaired !== undefined) return repaired
+    report(cid)
+    throw contentError('CONTENT_DAMAGED', { cid: cid.toString() })
+  }
 
   const blockstore: ContentBlockstore = {
     start: async () => {
@@ -120,21 +143,8 @@ export function createContentBlockstore(
       await lock.idle()
       await files.flush()
     },
-    bytes: async (cid) => {
-      if (!isStorable(cid)) throw contentError('CONTENT_MISSING', { cid: cid.toString() })
-      const name = blockName(cid)
-      const found = await isGood(name, cid)
-      if (found !== undefined) return found
-      // Read again alone: somebody may have repaired it meanwhile.
-      const repaired = await lock.run(name, async () => {
-        const again = await isGood(name, cid)
-        if (again === undefined) await putAside(name)
-        return again
-      })
-      if (repaired !== undefined) return repaired
-      report(cid)
-      throw contentError('CONTENT_DAMAGED', { cid: cid.toString() })
-    },
+    bytes: (cid) => readVerified(cid),
+    bytesInto: (cid, target) => readVerified(cid, target),
     putVerified: async (cid, bytes) => {
       const name = blockName(cid)
       if (bytes.length > MAX_CONTENT_BLOCK_BYTES) throw tooLarge()
