@@ -10,11 +10,11 @@ import type { CID } from 'multiformats/cid'
 import type { Clock } from '../../common/clock.ts'
 import { CairnError, codeOf, messageOf } from '../../common/errors.ts'
 import { MIB } from '../../common/limits.ts'
-import type { BlockDoor } from './block-door.ts'
+import type { BlockDoor, Fetching } from './block-door.ts'
 import { comparePaths, createWalk, isWalkable, MAX_DEPTH, type WalkNode } from './dag-walk.ts'
 import { transferError } from './errors.ts'
 import type { Held } from './messages.ts'
-import type { Source, Want } from './source.ts'
+import type { Source } from './source.ts'
 import type { Sources } from './sources.ts'
 
 /** Bytes that are looked for, asked or being stored at a time; with the window the memory of one fetch. */
@@ -72,7 +72,7 @@ export function fetchDag(
   const walk = createWalk(root)
   const held = new Map<string, Held | 'asking'>()
   const asking: Ask[] = []
-  const wants = new Set<Want>()
+  const wants = new Set<Fetching>()
   let unfinishedBytes = 0
   let unfinished = 0
   let bytes = 0
@@ -109,7 +109,9 @@ export function fetchDag(
     if (node.path.length > MAX_DEPTH) invalid(`more than ${MAX_DEPTH} levels`)
     const local = await door.local(node.cid, node.inner || node.path.length === 1)
     if (over) return
-    if (local !== undefined) return finish(node, local, undefined)
+    if (local !== undefined) {
+      return finish(node, local === true ? node.expected : local, undefined)
+    }
     enqueue({ node, without: new Set() })
     askNext()
   }
@@ -162,7 +164,7 @@ export function fetchDag(
     const want = door.fetch(source, node.cid, node.expected)
     wants.add(want)
     try {
-      const block = await want.block
+      const block = await want.stored
       wants.delete(want)
       if (!over) finish(node, block, source.peer)
     } catch (error) {
@@ -180,7 +182,7 @@ export function fetchDag(
     }
   }
 
-  const finish = (node: WalkNode, local: Uint8Array | true, source: string | undefined): void => {
+  const finish = (node: WalkNode, local: Uint8Array | number, source: string | undefined): void => {
     try {
       count(node, local)
       onProgress?.({ bytes, total, source })
@@ -190,14 +192,14 @@ export function fetchDag(
     }
   }
 
-  const count = (node: WalkNode, local: Uint8Array | true): void => {
-    const size = local === true ? node.expected : local.length
+  const count = (node: WalkNode, local: Uint8Array | number): void => {
+    const size = typeof local === 'number' ? local : local.length
     bytes += size
     if (maxBytes !== undefined && bytes > maxBytes) {
       throw transferError('DAG_TOO_LARGE', { cid: `${root}`, most: maxBytes })
     }
     let below = 0
-    if (node.inner && local !== true) {
+    if (node.inner && typeof local !== 'number') {
       try {
         below = walk.expand(node, local)
       } catch (error) {

@@ -12,6 +12,7 @@ import type { Clock } from '../../common/clock.ts'
 import { sha256 } from '../../common/crypto.ts'
 import { assert, CairnError, messageOf } from '../../common/errors.ts'
 import { KIB, MIB } from '../../common/limits.ts'
+import type { Buffers } from './buffers.ts'
 import { onBytes, type TransferStream } from './channel.ts'
 import { type TransferErrorCode, transferError } from './errors.ts'
 import { createFrameReader } from './frame-reader.ts'
@@ -59,6 +60,7 @@ export interface Source {
 export interface SourceComponents {
   open(signal: AbortSignal): Promise<TransferStream>
   clock: Clock
+  buffers: Buffers
   /** Something was answered: the window may have room again. */
   onAnswer(bytes: number): void
   /** The stream broke; `error` says how. Its open questions are rejected with the same error. */
@@ -83,7 +85,7 @@ interface Question {
 
 /** @param init - `stallMs`: milliseconds without progress, default `STALL_MS` */
 export function createSource(
-  { open: openStream, clock, onAnswer, onFault }: SourceComponents,
+  { open: openStream, clock, buffers, onAnswer, onFault }: SourceComponents,
   { peer, stallMs = STALL_MS }: { peer: string; stallMs?: number },
 ): Source {
   const wants = new Map<number, Open>()
@@ -172,7 +174,7 @@ export function createSource(
         window.settled(want.counted)
         window.asked(length)
         want.counted = length
-        return Buffer.allocUnsafeSlow(length)
+        return buffers.take(length)
       },
       blockGrows: (bytes) => {
         progress += bytes

@@ -10,6 +10,7 @@ import type { Clock } from '../../common/clock.ts'
 import type { CairnError } from '../../common/errors.ts'
 import type { Startable } from '../../common/lifecycle.ts'
 import type { Logger } from '../../common/logger.ts'
+import type { Buffers } from './buffers.ts'
 import type { TransferStream } from './channel.ts'
 import type { TransferErrorCode } from './errors.ts'
 import { TRANSFER_PROTOCOL } from './messages.ts'
@@ -58,6 +59,7 @@ export interface SourcesComponents {
   host: SourceHost
   clock: Clock
   logger: Logger
+  buffers: Buffers
   /** A device sent what it must not; for the scores of the host. */
   onMisbehaviour?: ((peer: string, code: TransferErrorCode) => void) | undefined
 }
@@ -69,7 +71,7 @@ interface Fault {
 }
 
 export function createSources(
-  { host, clock, logger, onMisbehaviour }: SourcesComponents,
+  { host, clock, logger, buffers, onMisbehaviour }: SourcesComponents,
   init: { stallMs?: number | undefined },
 ): Sources {
   const sources = new Map<string, Source>()
@@ -124,6 +126,7 @@ export function createSources(
           {
             open: (signal) => open(peer, signal),
             clock,
+            buffers,
             onAnswer: (bytes) => {
               stats.received += bytes
               if (bytes > 0 && faults.get(name)?.liar === false) faults.delete(name)

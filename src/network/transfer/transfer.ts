@@ -16,6 +16,7 @@ import { MIB } from '../../common/limits.ts'
 import type { Logger } from '../../common/logger.ts'
 import { createBlockDoor, gather, type TransferBlockstore } from './block-door.ts'
 import { createBroker, type TransferBroker } from './broker.ts'
+import { createBuffers } from './buffers.ts'
 import type { TransferStream } from './channel.ts'
 import type { TransferErrorCode } from './errors.ts'
 import { type FetchOptions, fetchDag } from './fetch-dag.ts'
@@ -32,6 +33,8 @@ const STREAMS_PER_DEVICE = 4
 const MAX_READS = 16
 /** Bytes that wait to be sent, of all streams. */
 const MAX_READY_BYTES: number = 64 * MIB
+/** Bytes of the buffer that a block is read into: a leaf of the import profile. */
+const READ_BYTES: number = MIB
 /** Questions per second of one device. A full gigabit of 16 KiB blocks asks half of that. */
 const QUESTIONS_PER_SECOND = 16_000
 /** Milliseconds for a device to say what it has. */
@@ -94,8 +97,9 @@ export interface Transfer extends Startable {
 
 export function createTransfer(components: TransferComponents, init: TransferInit): Transfer {
   const { libp2p, blockstore, clock, logger, isComplete, mayAsk, onMisbehaviour } = components
-  const sources = createSources({ host: libp2p, clock, logger, onMisbehaviour }, init)
-  const door = createBlockDoor({ blockstore, logger })
+  const buffers = createBuffers()
+  const sources = createSources({ host: libp2p, clock, logger, buffers, onMisbehaviour }, init)
+  const door = createBlockDoor({ blockstore, logger, buffers })
   const reads = createSemaphore(MAX_READS)
   const ready = createBudget(MAX_READY_BYTES)
   const upload = createUpload(clock, init.uploadBytesPerSecond)
@@ -105,7 +109,14 @@ export function createTransfer(components: TransferComponents, init: TransferIni
 
   const read = async (cid: CID): Promise<Uint8Array | undefined> => {
     try {
-      return await gather(blockstore.get(cid))
+      if (blockstore.bytesInto === undefined) return await gather(blockstore.get(cid))
+      const target = buffers.take(READ_BYTES)
+      const block = await blockstore.bytesInto(cid, target)
+      if (block.length > READ_BYTES / 4) return block
+      // What is sent cannot be used again (the muxer keeps it for an unknown time), but what is not, can.
+      const small = block.slice()
+      buffers.give(target)
+      return small
     } catch (error) {
       logger.debug('A block that is wanted cannot be read', { why: messageOf(error) })
       return undefined
