@@ -5,7 +5,7 @@
 import { concatBytes, utf8 } from '../common/bytes.ts'
 import { createCborReader } from '../common/cbor-reader.ts'
 import { HASH_BYTES, KEY_BYTES, SIGNATURE_BYTES, verifyEd25519 } from '../common/crypto.ts'
-import { type CborValue, cidOf, decode, encode, link } from '../common/dag-cbor.ts'
+import { type CborValue, cidOf, decode, encode, linkTo } from '../common/dag-cbor.ts'
 import { assert, encodingError } from '../common/errors.ts'
 import { MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_RECORD_BYTES } from '../common/limits.ts'
 import { bytes, oneOf, type Shape, struct } from '../common/schema.ts'
@@ -188,7 +188,7 @@ export function admissionMessage(admission: {
   const { network, user, device, encryptionKey } = admission
   const key = deviceKeyOf(device)
   assert(key !== undefined, 'an admission names a device')
-  const value = { user: link(user), device: key, network: link(network), encryptionKey }
+  const value = { user: linkTo(user), device: key, network: linkTo(network), encryptionKey }
   return concatBytes([admissionDomain, encode(value)])
 }
 

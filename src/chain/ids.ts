@@ -37,7 +37,7 @@ const keys = new Map<string, Uint8Array>()
 /** The device id of an Ed25519 public key (32 bytes). */
 export function deviceIdOf(publicKey: Uint8Array): DeviceId {
   assert(publicKey.length === KEY_BYTES, 'a device key has 32 bytes')
-  const name = String.fromCharCode(...publicKey)
+  const name = String.fromCharCode.apply(null, publicKey as unknown as number[])
   let id = ids.get(name)
   if (id === undefined) {
     const multihash = new Uint8Array(PEER_ID_PREFIX.length + KEY_BYTES)

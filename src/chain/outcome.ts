@@ -7,7 +7,7 @@
  */
 import { equalBytes } from '../common/bytes.ts'
 import { sha256 } from '../common/crypto.ts'
-import { type CborValue, encode, link } from '../common/dag-cbor.ts'
+import { type CborValue, encode, linkTo } from '../common/dag-cbor.ts'
 import { assert } from '../common/errors.ts'
 import type { BlockHeader } from './block.ts'
 import { decodeRecord } from './codec.ts'
@@ -264,7 +264,7 @@ function digestOf(
   late: readonly RecordOutcome[],
 ): Uint8Array {
   const row = ({ record, outcome, code }: RecordOutcome): CborValue => [
-    link(record),
+    linkTo(record),
     outcome,
     code ?? null,
   ]

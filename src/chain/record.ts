@@ -169,7 +169,9 @@ export type SignedRecord = UnsignedRecord & {
 
 export type RecordOf<T extends RecordType> = Extract<SignedRecord, { type: T }>
 
-/** What a device wants to say: the body of a record that is yet to be signed. */
+/** What a device wants to say: the body of a record that is yet to be signed. An admission names its user. */
 export type Statement = {
-  [T in RecordType]: { readonly type: T; readonly body: RecordBody<T> }
+  [T in RecordType]: T extends 'device.add'
+    ? { readonly type: T; readonly user: UserId; readonly body: RecordBody<T> }
+    : { readonly type: T; readonly body: RecordBody<T> }
 }[RecordType]

@@ -7,20 +7,20 @@
  * does not own: what the values mean (schema.ts), their ids (dag-cbor.ts)
  */
 import { CID } from 'multiformats/cid'
-import { create as createDigest } from 'multiformats/hashes/digest'
-import type { CborValue } from './cbor-value.ts'
-import { CID_BYTES, digestIn, isPlainCid } from './cid-text.ts'
+import { CborLink, type CborValue } from './cbor-value.ts'
+import { CID_BYTES, isPlainCid, plainCidText } from './cid-text.ts'
 import { encodingError } from './errors.ts'
 
 /** Values inside values: deeper than any shape of this project, and far from the end of the stack. */
 const MAX_DEPTH = 32
 const MAJOR = { uint: 0, negative: 1, bytes: 2, text: 3, list: 4, map: 5, tag: 6 } as const
 const CID_TAG = 42
-const SHA2_256 = 0x12
+/** The least argument that takes 1, 2, 4, 8 bytes after the head. */
+const LEAST = [24, 0x100, 0x10000, 0x100000000] as const
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Reads values one after the other from `bytes`. */
+/** Reads values one after the other. Byte strings are views of the input, which must not change under them. */
 export interface CborReader {
   /** Where the next value begins. */
   readonly offset: number
@@ -38,7 +38,6 @@ export function createCborReader(input: Uint8Array): CborReader {
     input.constructor === Uint8Array
       ? input
       : new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let offset = 0
   // The argument of the head read last when it does not fit a number.
   let large: bigint | undefined
@@ -50,30 +49,14 @@ export function createCborReader(input: Uint8Array): CborReader {
   const argument = (info: number): number => {
     large = undefined
     if (info < 24) return info
-    let value: number
-    let least: number
-    if (info === 24) {
-      need(1)
-      value = bytes[offset] ?? 0
-      offset += 1
-      least = 24
-    } else if (info === 25) {
-      need(2)
-      value = view.getUint16(offset)
-      offset += 2
-      least = 0x100
-    } else if (info === 26) {
-      need(4)
-      value = view.getUint32(offset)
-      offset += 4
-      least = 0x10000
-    } else if (info === 27) {
-      need(8)
-      value = view.getUint32(offset) * 0x100000000 + view.getUint32(offset + 4)
-      if (value > Number.MAX_SAFE_INTEGER) large = view.getBigUint64(offset)
-      offset += 8
-      least = 0x100000000
-    } else throw encodingError('a length is indefinite')
+    if (info > 27) throw encodingError('a length is indefinite')
+    const size = 1 << (info - 24)
+    need(size)
+    let value = 0
+    for (let i = 0; i < size; i++) value = value * 256 + (bytes[offset + i] ?? 0)
+    if (value > Number.MAX_SAFE_INTEGER) large = uint64At(bytes, offset)
+    offset += size
+    const least = LEAST[info - 24] ?? 0
     if (value < least) throw encodingError('it is not in canonical form')
     return value
   }
@@ -99,19 +82,20 @@ export function createCborReader(input: Uint8Array): CborReader {
     }
   }
 
-  const readCid = (): CID => {
+  const readLink = (): CborLink => {
     need(2)
     const first = bytes[offset++] ?? 0
     if (first >> 5 !== MAJOR.bytes) throw encodingError('a link is no byte string')
     const size = length(first & 31)
-    const start = offset
+    const start = offset + 1
     offset += size
-    if (size === 0 || bytes[start] !== 0) throw encodingError('a link is malformed')
-    if (size === CID_BYTES + 1 && isPlainCid(bytes, start + 1)) {
-      return plainCid(bytes.slice(start + 1, offset))
+    if (size === 0 || bytes[start - 1] !== 0) throw encodingError('a link is malformed')
+    if (size === CID_BYTES + 1 && isPlainCid(bytes, start)) {
+      return new CborLink(plainCidText(bytes, start), bytes[start + 1] ?? 0, true)
     }
     try {
-      return CID.decode(bytes.slice(start + 1, offset))
+      const cid = CID.decode(bytes.slice(start, offset))
+      return new CborLink(cid.toString(), cid.code, false)
     } catch (error) {
       throw encodingError('a link is malformed', error)
     }
@@ -158,7 +142,7 @@ export function createCborReader(input: Uint8Array): CborReader {
         const size = length(info)
         const start = offset
         offset += size
-        return bytes.slice(start, offset)
+        return bytes.subarray(start, offset)
       }
       case MAJOR.text:
         return readText(length(info))
@@ -172,7 +156,7 @@ export function createCborReader(input: Uint8Array): CborReader {
         return readMap(length(info), depth)
       case MAJOR.tag:
         if (argument(info) !== CID_TAG) throw encodingError('a tag is not allowed')
-        return readCid()
+        return readLink()
       default:
         if (first === 0xf4) return false
         if (first === 0xf5) return true
@@ -198,9 +182,10 @@ export function createCborReader(input: Uint8Array): CborReader {
   }
 }
 
-/** A CID object of its 36 bytes, which the caller has looked at. */
-export function plainCid(bytes: Uint8Array): CID {
-  return new CID(1, bytes[1] ?? 0, createDigest(SHA2_256, digestIn(bytes)), bytes)
+function uint64At(bytes: Uint8Array, offset: number): bigint {
+  let value = 0n
+  for (let i = 0; i < 8; i++) value = (value << 8n) | BigInt(bytes[offset + i] ?? 0)
+  return value
 }
 
 function isAfter(

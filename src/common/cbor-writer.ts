@@ -4,7 +4,8 @@
  */
 import { CID } from 'multiformats/cid'
 import { compareBytes, utf8 } from './bytes.ts'
-import type { CborValue } from './cbor-value.ts'
+import { CborLink, type CborValue } from './cbor-value.ts'
+import { CID_BYTES, writePlainCid } from './cid-text.ts'
 import { encodingError } from './errors.ts'
 
 const FIRST_BYTES = 4096
@@ -17,13 +18,42 @@ let buffer = new Uint8Array(FIRST_BYTES)
 let view = new DataView(buffer.buffer)
 let offset = 0
 
-/** Canonical encoding of `value`. */
+/** Canonical encoding of `value`, in memory of its own. */
 export function writeCbor(value: CborValue): Uint8Array {
   offset = 0
   write(value)
   const bytes = buffer.slice(0, offset)
-  if (buffer.length > KEPT_BYTES) resize(FIRST_BYTES)
+  giveBack()
   return bytes
+}
+
+// Memory for many small values at once: a typed array with memory of its own costs more than to encode one.
+const SLAB_BYTES = 16 * 1024
+let slab = new Uint8Array(SLAB_BYTES)
+let slabFilled = 0
+
+/** Like `writeCbor`; small values share memory, so the buffer behind the result is not the caller's alone. */
+export function writeSmallCbor(value: CborValue): Uint8Array {
+  offset = 0
+  write(value)
+  if (offset > SLAB_BYTES / 8) {
+    const bytes = buffer.slice(0, offset)
+    giveBack()
+    return bytes
+  }
+  if (slabFilled + offset > SLAB_BYTES) {
+    slab = new Uint8Array(SLAB_BYTES)
+    slabFilled = 0
+  }
+  const start = slabFilled
+  slabFilled += offset
+  const bytes = slab.subarray(start, slabFilled)
+  for (let i = 0; i < offset; i++) bytes[i] = buffer[i] ?? 0
+  return bytes
+}
+
+function giveBack(): void {
+  if (buffer.length > KEPT_BYTES) resize(FIRST_BYTES)
 }
 
 function resize(length: number, keep = 0): void {
@@ -119,6 +149,20 @@ function writeCid(cid: CID): void {
   offset += cid.bytes.length
 }
 
+function writeLink(link: CborLink): void {
+  reserve(CID_BYTES + 5)
+  const start = offset
+  head(6, 42)
+  head(2, CID_BYTES + 1)
+  buffer[offset++] = 0
+  if (writePlainCid(link.text, buffer, offset)) {
+    offset += CID_BYTES
+    return
+  }
+  offset = start
+  writeCid(CID.parse(link.text))
+}
+
 function writeMap(map: { readonly [key: string]: CborValue | undefined }): void {
   const keys = Object.keys(map).filter((key) => map[key] !== undefined)
   if (!isSorted(keys)) keys.sort(compareKeys)
@@ -136,6 +180,7 @@ function write(value: CborValue): void {
   else if (value === null) writeSimple(0xf6)
   else if (typeof value === 'boolean') writeSimple(value ? 0xf5 : 0xf4)
   else if (typeof value !== 'object') throw encodingError(`a ${typeof value} cannot be encoded`)
+  else if (value instanceof CborLink) writeLink(value)
   else if (value instanceof Uint8Array) writeBytes(value)
   else if (Array.isArray(value)) {
     head(4, value.length)

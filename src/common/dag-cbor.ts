@@ -5,14 +5,15 @@
  * hash, and with it an id, stands for one value only. Integers only: a float is refused.
  */
 import { CID } from 'multiformats/cid'
-import { createCborReader, plainCid } from './cbor-reader.ts'
-import type { CborValue } from './cbor-value.ts'
-import { writeCbor } from './cbor-writer.ts'
-import { CID_BYTES, digestIn, isPlainCid, plainCidBytes, plainCidText } from './cid-text.ts'
-import { HASH_BYTES, sha256 } from './crypto.ts'
+import { create as createDigest } from 'multiformats/hashes/digest'
+import { createCborReader } from './cbor-reader.ts'
+import { CborLink, type CborValue } from './cbor-value.ts'
+import { writeCbor, writeSmallCbor } from './cbor-writer.ts'
+import { CID_BYTES, digestIn, plainCidBytes, plainCidOfHex, plainCidText } from './cid-text.ts'
+import { HASH_BYTES, sha256Hex } from './crypto.ts'
 import { encodingError } from './errors.ts'
 
-export type { CborValue } from './cbor-value.ts'
+export { CborLink, type CborValue } from './cbor-value.ts'
 
 /** Multicodec of DAG-CBOR. */
 export const DAG_CBOR = 0x71
@@ -28,8 +29,13 @@ export function encode(value: CborValue): Uint8Array {
   return writeCbor(value)
 }
 
+/** Like `encode`, for many small values: they share the memory behind them. */
+export function encodeSmall(value: CborValue): Uint8Array {
+  return writeSmallCbor(value)
+}
+
 /**
- * The value of `bytes`.
+ * The value of `bytes`. Byte strings in it are views of `bytes`; links are `CborLink`.
  *
  * @throws `ENCODING` when they are longer than `maxBytes`, not DAG-CBOR, not canonical, or hold a float
  */
@@ -45,7 +51,7 @@ export function decode(bytes: Uint8Array, maxBytes: number): CborValue {
 
 /** CIDv1, dag-cbor, sha2-256 of `bytes`, as text: the id of every record and block. */
 export function cidOf(bytes: Uint8Array): string {
-  return cidText(DAG_CBOR, sha256(bytes))
+  return plainCidOfHex(DAG_CBOR, sha256Hex(bytes))
 }
 
 /** CIDv1 text of a SHA-256 digest (32 bytes) under a multicodec below 128. */
@@ -59,21 +65,22 @@ export function digestOf(cid: string): Uint8Array {
   return plain === undefined ? CID.parse(cid).multihash.digest : digestIn(plain)
 }
 
-/** A CID text as the link that is encoded. */
+/** A CID text as a CID object, for libraries that want one. */
 export function link(cid: string): CID {
   const plain = plainCidBytes(cid)
-  return plain === undefined ? CID.parse(cid) : plainCid(plain)
+  return plain === undefined
+    ? CID.parse(cid)
+    : new CID(1, plain[1] ?? 0, createDigest(SHA2_256, digestIn(plain)), plain)
 }
 
-/** The text of a link; what `link` turns back. */
-export function linkText(cid: CID): string {
-  return isPlainCid(cid.bytes, 0) && cid.bytes.length === CID_BYTES
-    ? plainCidText(cid.bytes, 0)
-    : cid.toString()
+/** A CID text as the link that is encoded; cheaper than `link`. The text must be one of this module's making. */
+export function linkTo(cid: string): CborLink {
+  return new CborLink(cid, DAG_CBOR, true)
 }
 
 /** Whether `value` is a link to a SHA-256 block under one of `codecs`. */
-export function isLink(value: unknown, codecs: readonly number[]): value is CID {
+export function isLink(value: unknown, codecs: readonly number[]): value is CborLink | CID {
+  if (value instanceof CborLink) return value.plain && codecs.includes(value.codec)
   const cid = CID.asCID(value)
   return (
     cid !== null &&

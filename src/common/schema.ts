@@ -10,7 +10,7 @@
  */
 import { utf8 } from './bytes.ts'
 import type { CborValue } from './cbor-value.ts'
-import { isLink, linkText, link as toLink } from './dag-cbor.ts'
+import { isLink, linkTo } from './dag-cbor.ts'
 import { encodingError } from './errors.ts'
 
 export interface Shape<T> {
@@ -79,8 +79,8 @@ export function oneOf<const T extends readonly string[]>(...choices: T): Shape<T
 /** A link to a SHA-256 block under one of `codecs`; its CID text in memory. */
 export function link<T extends string>(...codecs: readonly number[]): Shape<T> {
   return {
-    read: (value, path) => (isLink(value, codecs) ? (linkText(value) as T) : fail(path, 'a link')),
-    write: (value) => toLink(value),
+    read: (value, path) => (isLink(value, codecs) ? (value.toString() as T) : fail(path, 'a link')),
+    write: (value) => linkTo(value),
   }
 }
 

@@ -1,5 +1,5 @@
 /** How the values of the state are written: canonical DAG-CBOR of one shape for each family of keys. */
-import { decode, encode } from '../../common/dag-cbor.ts'
+import { decode, encodeSmall } from '../../common/dag-cbor.ts'
 import type { Shape } from '../../common/schema.ts'
 import type { ValueCodec } from '../view.ts'
 
@@ -8,7 +8,7 @@ const MAX_VALUE_BYTES = 32 * 1024
 
 export function valueCodec<T>(shape: Shape<T>): ValueCodec<T> {
   return {
-    encode: (value) => encode(shape.write(value) ?? null),
+    encode: (value) => encodeSmall(shape.write(value) ?? null),
     decode: (bytes) => shape.read(decode(bytes, MAX_VALUE_BYTES), 'state'),
   }
 }
