@@ -13,7 +13,6 @@ import { mdns } from '@libp2p/mdns'
 import { noise } from '@libp2p/noise'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
-import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import type { DeviceId, NetworkId } from '../chain/ids.ts'
@@ -22,6 +21,7 @@ import type { Startable } from '../common/lifecycle.ts'
 import { KIB, MIB } from '../common/limits.ts'
 import type { Logger } from '../common/logger.ts'
 import { listenError, parseAddress } from './address.ts'
+import { lazyTls } from './lazy-tls.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { topicsOf } from './topics.ts'
 
@@ -141,7 +141,7 @@ export async function createHost(
         outboundSocketInactivityTimeout: SOCKET_IDLE_MS,
       }),
     ],
-    connectionEncrypters: [tls(), noise()],
+    connectionEncrypters: [lazyTls(), noise()],
     streamMuxers: [
       yamux({
         maxInboundStreams: MAX_STREAMS,
