@@ -79,6 +79,8 @@ export interface ChainStore {
   putRecord(record: SignedRecord, options: { own: boolean; received: number }): boolean
   /** Not on the best chain; by device, then sequence. */
   pending(limit?: number): StoredRecord[]
+  /** All records ever known. Counts them one by one. */
+  recordCount(): number
   pendingCount(): number
   /** Records without a known successor. */
   deviceHeads(): DeviceHead[]
@@ -259,6 +261,7 @@ export function createChainStore(db: Database): ChainStore {
         return added
       }),
     pending: (limit = PENDING_LIMIT) => records.pending(limit),
+    recordCount: records.count,
     pendingCount: records.pendingCount,
     deviceHeads: records.heads,
     recordsAt: records.at,

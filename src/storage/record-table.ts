@@ -64,6 +64,7 @@ export interface RecordTable {
   outcome(number: number): { outcome: string; code: string }
   setOutcome(number: number, outcome: string, code: string): void
   pending(limit: number): StoredRecord[]
+  count(): number
   pendingCount(): number
   heads(): DeviceHead[]
   at(device: DeviceId, sequence: number): StoredRecord[]
@@ -125,6 +126,7 @@ export function createRecordTable(
     `SELECT number, bytes, height, place, NULL AS block, outcome, code, own, ever, received
      FROM records WHERE height IS NULL ORDER BY device, sequence LIMIT ?`,
   )
+  const count = db.prepare<{ n: number }>('SELECT count(*) AS n FROM records')
   const pendingCount = db.prepare<{ n: number }>(
     'SELECT count(*) AS n FROM records WHERE height IS NULL',
   )
@@ -237,6 +239,7 @@ export function createRecordTable(
     outcome: (number) => outcome.get(number) ?? { outcome: '', code: '' },
     setOutcome: (number, outcome, code) => void setOutcome.run(outcome, code, number),
     pending: (limit) => pending.all(limit).map(stored),
+    count: () => count.get()?.n ?? 0,
     pendingCount: () => pendingCount.get()?.n ?? 0,
     heads: () => heads.all(),
     at: (device, sequence) => at.all(device, sequence).map(stored),
