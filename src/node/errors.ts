@@ -1,0 +1,14 @@
+/** The codes of starting a node. */
+import { errorFamily } from '../common/errors.ts'
+
+export const NODE_ERRORS = {
+  NETWORK_DIFFERS: {
+    says: 'The data directory {path} belongs to network {found}, and the peers file names {wanted}. Use another --data-dir for the other network, or another peers file.',
+  },
+  NETWORK_FILE: {
+    says: 'The file {path}, which says what network this directory belongs to, cannot be read ({why}). Put it back from a backup, or delete it and start with a peers file of the network.',
+  },
+} as const
+
+export const nodeError: ReturnType<typeof errorFamily<typeof NODE_ERRORS>> =
+  errorFamily(NODE_ERRORS)

@@ -1,0 +1,97 @@
+/** What a node stands on: its directory, keys, network, database, journal and content store, opened in order. */
+import { join } from 'node:path'
+import type { CID } from 'multiformats/cid'
+import type { NetworkId } from '../chain/ids.ts'
+import { type NetworkParams, networkIdOf } from '../chain/params.ts'
+import { type Clock, systemClock } from '../common/clock.ts'
+import type { Logger } from '../common/logger.ts'
+import { type PeersConfig, readPeersFile } from '../network/peers-file.ts'
+import { type ContentBlockstore, createContentBlockstore } from '../storage/blockstore.ts'
+import type { ChainStore } from '../storage/chain-store.ts'
+import { type DataDirectory, openDataDirectory } from '../storage/data-directory.ts'
+import { type Journal, openJournal } from '../storage/journal.ts'
+import { openKeystore } from '../storage/keystore.ts'
+import { createPins, type PinBook } from '../storage/pins.ts'
+import { openChain } from './chain-database.ts'
+import { type NodeIdentity, openIdentity } from './identity.ts'
+import { chooseNetwork } from './network-choice.ts'
+import type { NodeOptions } from './options.ts'
+
+export interface Ground {
+  readonly directory: DataDirectory
+  readonly identity: NodeIdentity
+  readonly peers: PeersConfig | undefined
+  readonly params: NetworkParams
+  readonly network: NetworkId
+  /** Whether this start founded the network. */
+  readonly founded: boolean
+  readonly store: ChainStore
+  readonly journal: Journal
+  readonly content: ContentBlockstore
+  readonly pins: PinBook
+  /** Where a damaged database was put aside. */
+  readonly damaged: string | undefined
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Closes everything, the lock last. Idempotent. */
+  close(): void
+}
+
+/**
+ * @param onDamaged - told of each block of content that was found damaged
+ * @throws storage errors (`DATA_DIRECTORY_*`, `DATA_FORMAT_*`, `KEYSTORE_DAMAGED` …), `PEERS_FILE*`,
+ *   `NETWORK_*`; nothing stays open then
+ */
+export async function openGround(
+  options: NodeOptions,
+  onDamaged: (cid: CID) => void,
+  signal: AbortSignal,
+): Promise<Ground> {
+  const { logger, clock = systemClock } = options
+  const peers =
+    options.peersFile === undefined ? undefined : await readPeersFile(options.peersFile, signal)
+  const directory = openDataDirectory(options.dataDir)
+  const open: (() => void)[] = [() => directory.release()]
+  const close = (): void => {
+    for (const end of open.splice(0).reverse()) end()
+  }
+  try {
+    const keystore = openKeystore({ path: directory.keys, randomBytes: clock.randomBytes, logger })
+    const identity = openIdentity(keystore)
+    const { params, founded } = await chooseNetwork(
+      { keySeed: identity.keySeed, device: identity.device, clock, logger },
+      { dataDir: directory.path, peers, difficultyFloor: options.difficultyFloor },
+      signal,
+    )
+    const { db, store, damaged } = openChain(
+      { clock, logger },
+      { path: directory.database, params },
+    )
+    open.push(() => db.close())
+    const journal = openJournal(directory.journal, { logger })
+    open.push(() => journal.close())
+    const content = createContentBlockstore(
+      { logger, onDamaged, now: clock.now },
+      { dir: join(directory.content) },
+    )
+    return {
+      directory,
+      identity,
+      peers,
+      params,
+      network: networkIdOf(params),
+      founded,
+      store,
+      journal,
+      content,
+      pins: createPins({ db, store: content, now: clock.now }),
+      damaged,
+      clock,
+      logger,
+      close,
+    }
+  } catch (error) {
+    close()
+    throw error
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Which network this node belongs to: the one that its directory knows, the one that the peers file names, or a
+ * new one that this device founds.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type DeviceId, deviceKeyOf, type NetworkId } from '../chain/ids.ts'
+import {
+  DEFAULT_DIFFICULTY_FLOOR,
+  decodeParams,
+  encodeParams,
+  type NetworkParams,
+  networkIdOf,
+} from '../chain/params.ts'
+import { fromHex, toHex, utf8 } from '../common/bytes.ts'
+import { type Clock, sleep } from '../common/clock.ts'
+import { codeOf, messageOf } from '../common/errors.ts'
+import type { Logger } from '../common/logger.ts'
+import { createHost } from '../network/host.ts'
+import { createPeers } from '../network/peers.ts'
+import type { PeersConfig } from '../network/peers-file.ts'
+import { createSyncProtocol } from '../network/sync/protocol.ts'
+import { writeFileAtomic } from '../storage/atomic-file.ts'
+import { nodeError } from './errors.ts'
+
+const PUBLIC_SALT_BYTES = 16
+const ASK_AGAIN_MS = 500
+
+export interface NetworkChoiceComponents {
+  readonly keySeed: Uint8Array
+  readonly device: DeviceId
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/**
+ * The parameters of this node's network; written into the directory, so that a damaged database does not lose
+ * them.
+ *
+ * @param signal - ends the wait for a peer that tells the parameters
+ * @throws `NETWORK_DIFFERS`, `NETWORK_FILE`
+ */
+export async function chooseNetwork(
+  components: NetworkChoiceComponents,
+  init: {
+    readonly dataDir: string
+    readonly peers: PeersConfig | undefined
+    readonly difficultyFloor: number | undefined
+  },
+  signal: AbortSignal,
+): Promise<{ params: NetworkParams; founded: boolean }> {
+  const path = join(init.dataDir, 'network.json')
+  const wanted = init.peers?.network
+  const known = readKnown(path)
+  if (known !== undefined) {
+    const found = networkIdOf(known)
+    if (wanted !== undefined && wanted !== found) {
+      throw nodeError('NETWORK_DIFFERS', { found, wanted, path: init.dataDir })
+    }
+    return { params: known, founded: false }
+  }
+  const params =
+    init.peers?.parameters ??
+    (wanted === undefined
+      ? foundNetwork(components, init.difficultyFloor)
+      : await askForParams(components, wanted, init.peers?.bootstrap ?? [], signal))
+  const content = { network: networkIdOf(params), parameters: toHex(encodeParams(params)) }
+  writeFileAtomic(path, utf8(`${JSON.stringify(content, null, 2)}\n`), 0o600)
+  return { params, founded: wanted === undefined && init.peers?.parameters === undefined }
+}
+
+function readKnown(path: string): NetworkParams | undefined {
+  if (!existsSync(path)) return undefined
+  try {
+    const { parameters } = JSON.parse(readFileSync(path, 'utf8')) as { parameters: string }
+    return decodeParams(fromHex(parameters))
+  } catch (error) {
+    throw nodeError('NETWORK_FILE', { path, why: messageOf(error) }, error)
+  }
+}
+
+function foundNetwork(
+  { device, clock }: NetworkChoiceComponents,
+  difficultyFloor = DEFAULT_DIFFICULTY_FLOOR,
+): NetworkParams {
+  return {
+    version: 1,
+    founder: deviceKeyOf(device) ?? new Uint8Array(),
+    salt: clock.randomBytes(PUBLIC_SALT_BYTES),
+    time: clock.now(),
+    difficultyFloor,
+    admission: 'open',
+  }
+}
+
+/** Asks whoever answers of the network; what comes must hash to the network's id, so nobody can lie. */
+async function askForParams(
+  { keySeed, clock, logger }: NetworkChoiceComponents,
+  network: NetworkId,
+  bootstrap: readonly string[],
+  signal: AbortSignal,
+): Promise<NetworkParams> {
+  const host = await createHost(
+    { keySeed, decisions: { admit: () => true }, logger },
+    { network, listen: [] },
+  )
+  const memory = { load: async () => [], save: async () => {} }
+  const peers = createPeers({ host, memory, clock, logger }, { network, bootstrap })
+  const protocol = createSyncProtocol({ libp2p: host.libp2p, clock, logger })
+  logger.info('Asking the peers for the parameters of the network', { network })
+  try {
+    await host.start()
+    await peers.start()
+    for (;;) {
+      for (const device of peers.connected()) {
+        try {
+          const status = await protocol.peer(device).status(signal)
+          const params = decodeParams(status.params)
+          if (networkIdOf(params) === network) return params
+        } catch (error) {
+          logger.debug('A peer did not tell the parameters', { device, code: codeOf(error) })
+        }
+      }
+      await sleep(clock, ASK_AGAIN_MS, signal)
+    }
+  } finally {
+    await protocol.stop()
+    await peers.stop()
+    await host.stop()
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * One node: its parts, joined and started in order. Wiring only; every decision lives in a part.
+ *
+ * @example
+ * const node = await createNode({ dataDir, name: 'Ada', deviceName: 'laptop', logger }, signal)
+ * await node.start()
+ * await node.stop()
+ */
+import { join } from 'node:path'
+import type { ContentId } from '../chain/ids.ts'
+import { codeOf, messageOf } from '../common/errors.ts'
+import { createEvents, type Events } from '../common/events.ts'
+import { type Startable, startAll, stopAll } from '../common/lifecycle.ts'
+import { createNetwork } from '../network/network.ts'
+import { createTransfer, type Transfer } from '../network/transfer/transfer.ts'
+import { createAdmission } from '../services/admission.ts'
+import { createAnnouncer } from '../services/announcer.ts'
+import { createChainService } from '../services/chain/chain-service.ts'
+import type { NodeEvents } from '../services/events.ts'
+import { createDirectory } from '../services/explorer/directory.ts'
+import { createExplorer, type Explorer } from '../services/explorer/explorer.ts'
+import { createVerifyChain, type VerifyChain } from '../services/explorer/verify-chain.ts'
+import { createMiner } from '../services/miner.ts'
+import { createMining } from '../services/mining.ts'
+import { createVerifier } from '../services/verifier.ts'
+import { createNodeBlockstore } from '../storage/chain-blocks.ts'
+import { type Ground, openGround } from './ground.ts'
+import { DEFAULT_LISTEN, type NodeOptions } from './options.ts'
+import { createPeerMemory } from './peer-memory.ts'
+import { createPublicContent, type PublicContent } from './public-content.ts'
+import { createStatus, type Identity, type StatusService } from './status.ts'
+
+export interface CairnNode extends Startable {
+  readonly identity: Identity
+  /** Whether this start founded the network. */
+  readonly founded: boolean
+  readonly chain: Explorer['chain'] & { readonly verify: VerifyChain }
+  readonly records: Explorer['records']
+  readonly members: Explorer['members']
+  readonly content: PublicContent
+  readonly events: Events<NodeEvents>
+  readonly status: StatusService['status']
+  readonly check: StatusService['check']
+}
+
+/**
+ * Opens the data directory and joins the parts; nothing listens before `start`.
+ *
+ * @param signal - ends the wait for a peer that tells the parameters of a network that is joined
+ * @throws storage errors (`DATA_DIRECTORY_*`, `DATA_FORMAT_*`, `KEYSTORE_DAMAGED` …), `PEERS_FILE*`,
+ *   `NETWORK_*`, `PEER_ADDRESS`; nothing stays open then
+ */
+export async function createNode(options: NodeOptions, signal: AbortSignal): Promise<CairnNode> {
+  const events = createEvents<NodeEvents>((error) => {
+    options.logger.error('A listener failed', { code: codeOf(error), why: messageOf(error) })
+  })
+  const onDamaged = (cid: { toString(): string }): void =>
+    events.emit('copy:damaged', { cid: cid.toString() })
+  const ground = await openGround(options, onDamaged, signal)
+  try {
+    return await assemble(options, ground, events)
+  } catch (error) {
+    ground.close()
+    throw error
+  }
+}
+
+async function assemble(
+  options: NodeOptions,
+  ground: Ground,
+  events: Events<NodeEvents>,
+): Promise<CairnNode> {
+  const { store, journal, content, pins, identity: keys, params, clock, logger } = ground
+  const verifier = createVerifier()
+  const chain = createChainService(
+    { store, journal, verifier, signer: keys.signer, clock, events, logger },
+    { params },
+  )
+  const firstSync = Promise.withResolvers<void>()
+  let transfer: Transfer | undefined
+  const network = await createNetwork(
+    {
+      keySeed: keys.keySeed,
+      chain,
+      blockstore: createNodeBlockstore({ chain: store, content }),
+      memory: createPeerMemory(join(ground.directory.path, 'peers.json'), logger),
+      clock,
+      logger,
+      transfer: (libp2p) => {
+        transfer = createTransfer(
+          {
+            libp2p,
+            blockstore: content,
+            clock,
+            logger,
+            isComplete: (root) => pins.isPinned(root.toString() as ContentId),
+          },
+          options.uploadBytesPerSecond === undefined
+            ? {}
+            : { uploadBytesPerSecond: options.uploadBytesPerSecond },
+        )
+        return transfer
+      },
+      onConnect: (device) => events.emit('peer:connect', { device }),
+      onDisconnect: (device) => events.emit('peer:disconnect', { device }),
+      onSync: ({ peer, clockDifference }) => {
+        chain.noteClock(peer, clockDifference)
+        firstSync.resolve()
+      },
+    },
+    {
+      network: ground.network,
+      listen: options.listen ?? ground.peers?.listen ?? DEFAULT_LISTEN,
+      announce: options.announce ?? [],
+      bootstrap: ground.peers?.bootstrap ?? [],
+      lan: options.lan ?? ground.peers?.lan ?? false,
+    },
+  )
+  if (transfer === undefined) throw new Error('the network makes the transfer')
+
+  const directory = createDirectory({ projections: store.projections, events })
+  const connected = (): ReadonlySet<string> => new Set<string>(network.peers.connected())
+  const explorer = createExplorer(
+    { store, directory, self: { device: keys.device, user: () => chain.user }, connected },
+    { network: ground.network, params },
+  )
+  const verify = createVerifyChain({ store, verifier }, params)
+  const mining = createMining({
+    chain,
+    solver: createMiner({ logger, clock }),
+    clock,
+    events,
+    logger,
+  })
+  const identity: Identity = {
+    network: ground.network,
+    device: keys.device,
+    get deviceName() {
+      return directory.device(keys.device).name ?? options.deviceName
+    },
+    get user() {
+      return chain.user ?? null
+    },
+    get userName() {
+      return chain.user === undefined ? null : directory.user(chain.user).name
+    },
+  }
+  const status = createStatus(
+    {
+      store,
+      chain,
+      explorer,
+      network,
+      mining,
+      pins,
+      events,
+      clock,
+      identity: () => identity,
+      verify,
+    },
+    {
+      version: options.version,
+      dataDir: ground.directory.path,
+      maxStorageBytes: options.maxStorageBytes,
+      damaged: ground.damaged,
+    },
+  )
+  const parts: Startable[] = [
+    content,
+    { start: () => chain.start(), stop: () => chain.stop() },
+    network,
+    createAnnouncer({ events, gossip: network.gossip, store, logger }),
+    createAdmission(
+      {
+        chain,
+        clock,
+        signedBefore: () => store.ownNewest(keys.device) !== undefined,
+        hasPeers: () => network.peers.list().length > 0,
+        firstSync: firstSync.promise,
+      },
+      {
+        statement: keys.admission({ user: options.name, device: options.deviceName }, params),
+      },
+    ),
+    mining,
+  ]
+  return {
+    identity,
+    founded: ground.founded,
+    chain: { ...explorer.chain, verify },
+    records: explorer.records,
+    members: explorer.members,
+    content: createPublicContent({ store, content, broker: transfer.broker }),
+    events,
+    status: status.status,
+    check: status.check,
+    start: async () => {
+      try {
+        await startAll(parts)
+      } catch (error) {
+        ground.close()
+        throw error
+      }
+    },
+    stop: async () => {
+      try {
+        await stopAll(parts)
+        await verifier.stop()
+      } finally {
+        ground.close()
+      }
+    },
+  }
+}

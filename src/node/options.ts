@@ -1,0 +1,40 @@
+/** What a node can be told; the defaults stand beside it. Strings are parsed by whoever reads them (interfaces). */
+import type { Clock } from '../common/clock.ts'
+import type { Logger } from '../common/logger.ts'
+
+/** Port on which members reach each other. */
+export const DEFAULT_PEER_PORT = 4005
+/** Where a node listens for members unless it is told otherwise. */
+export const DEFAULT_LISTEN: readonly string[] = [
+  `/ip4/0.0.0.0/tcp/${DEFAULT_PEER_PORT}`,
+  `/ip6/::/tcp/${DEFAULT_PEER_PORT}`,
+]
+
+export interface NodeOptions {
+  /** The directory of everything that this node keeps. */
+  readonly dataDir: string
+  /** Name of the user, for the first start. */
+  readonly name: string
+  /** Name of this device, for the first start. */
+  readonly deviceName: string
+  /** Multiaddrs to listen on; empty: listens nowhere. Default: the peers file's, then DEFAULT_LISTEN. */
+  readonly listen?: readonly string[]
+  /** Multiaddrs to tell others instead of those found by itself. */
+  readonly announce?: readonly string[]
+  /** A peers file: which network, and where its members are. */
+  readonly peersFile?: string
+  /** Look for members on the local network; default: as the peers file says, else no. */
+  readonly lan?: boolean
+  /** Difficulty floor of a network that this start founds (expected hashes per block). */
+  readonly difficultyFloor?: number
+  /** `nothing`: content is fetched only when somebody asks for it. Default: everything. */
+  readonly policy?: 'everything' | 'nothing'
+  /** Bytes of content that may be stored; default: what the disk has. */
+  readonly maxStorageBytes?: number
+  /** Bytes per second that are sent to other devices; default: no limit. */
+  readonly uploadBytesPerSecond?: number
+  /** Version of the software, for the status. */
+  readonly version: string
+  readonly logger: Logger
+  readonly clock?: Clock
+}

@@ -1,0 +1,87 @@
+/**
+ * What anybody may read through the gateway: the content of public versions, and the chain itself. Answers from
+ * this device's own data; brings missing bytes of public versions from members, never from elsewhere.
+ */
+import { CID } from 'multiformats/cid'
+import type { ContentId } from '../chain/ids.ts'
+import { DAG_CBOR, DAG_PB } from '../common/dag-cbor.ts'
+import type { Transfer } from '../network/transfer/transfer.ts'
+import type { ContentBlockstore } from '../storage/blockstore.ts'
+import { readChainBlock } from '../storage/chain-blocks.ts'
+import type { ChainStore } from '../storage/chain-store.ts'
+import { dagBlocks } from '../storage/pins-walk.ts'
+
+/** Public blocks below a root that were found lately; a page is read block by block. */
+const REMEMBERED = 10_000
+/** Files looked through for a block that is no root. */
+const MAX_FILES = 10_000
+
+export interface PublicContent {
+  /** Whether the block belongs to a public version that is not removed, or to the chain. */
+  isPublic(cid: CID): Promise<boolean>
+  /** The name and type of the newest version with this root. */
+  describe(cid: CID): { readonly name: string; readonly mediaType: string } | null
+  /** One block, verified. @throws CONTENT_MISSING, transfer errors */
+  get(cid: CID, options: { readonly signal: AbortSignal }): Promise<Uint8Array>
+}
+
+export function createPublicContent(components: {
+  readonly store: ChainStore
+  readonly content: Pick<ContentBlockstore, 'bytes'>
+  readonly broker: Pick<Transfer['broker'], 'retrieve'>
+}): PublicContent {
+  const { store, content, broker } = components
+  const found = new Set<string>()
+
+  const remember = (cid: string): void => {
+    if (found.size >= REMEMBERED) found.clear()
+    found.add(cid)
+  }
+
+  const read = async (cid: CID): Promise<Uint8Array | undefined> => {
+    try {
+      return await content.bytes(cid)
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Below the root of a public version; only roots that are trees are walked. */
+  const isBelowPublicRoot = async (wanted: string): Promise<boolean> => {
+    for (const { record } of store.projections.listFiles({ limit: MAX_FILES })) {
+      const root = CID.parse(record.body.root)
+      if (root.code !== DAG_PB) continue
+      for await (const { cid } of dagBlocks(record.body.root, read)) {
+        if (cid.toString() !== wanted) continue
+        remember(wanted)
+        return true
+      }
+    }
+    return false
+  }
+
+  const currentVersion = (root: ContentId): { name: string; mediaType: string } | undefined => {
+    for (const file of store.projections.filesByRoot(root)) {
+      const entry = store.projections.file(file)
+      if (entry === undefined || entry.removed) continue
+      const { name, mediaType } = entry.record.body
+      return { name, mediaType }
+    }
+    return undefined
+  }
+
+  return {
+    isPublic: async (cid) => {
+      const text = cid.toV1().toString()
+      if (cid.code === DAG_CBOR) return readChainBlock(store, cid) !== undefined
+      if (found.has(text)) return true
+      if (currentVersion(text as ContentId) !== undefined) return true
+      return isBelowPublicRoot(text)
+    },
+    describe: (cid) => currentVersion(cid.toV1().toString() as ContentId) ?? null,
+    get: async (cid, { signal }) => {
+      const own = readChainBlock(store, cid) ?? (await read(cid))
+      return own ?? (await broker.retrieve(cid, { signal }))
+    },
+  }
+}

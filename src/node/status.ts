@@ -1,0 +1,222 @@
+/** Everything at a glance, and what is wrong with a remedy. Reads of the parts; no state but the last alarms. */
+import { statfs } from 'node:fs/promises'
+import type { Clock } from '../common/clock.ts'
+import type { Events } from '../common/events.ts'
+import type { Network } from '../network/network.ts'
+import type { ChainService } from '../services/chain/chain-service.ts'
+import type { NodeEvents } from '../services/events.ts'
+import type { ChainSummary, Explorer } from '../services/explorer/explorer.ts'
+import type { VerifyChain } from '../services/explorer/verify-chain.ts'
+import type { Mining } from '../services/mining.ts'
+import type { ChainStore } from '../storage/chain-store.ts'
+import type { Pins } from '../storage/pins.ts'
+
+/** Alarms that are kept for people who look later. */
+const MAX_ALARMS = 50
+/** Files that are counted for the status. */
+const MAX_FILES = 10_000
+/** Free bytes below which `doctor` warns. */
+const LOW_SPACE_BYTES = 1024 ** 3
+
+export interface Alarm {
+  readonly code: string
+  readonly message: string
+  readonly time: number
+}
+
+export interface Identity {
+  readonly network: string
+  readonly device: string
+  readonly deviceName: string
+  readonly user: string | null
+  readonly userName: string | null
+}
+
+export interface NodeStatus {
+  readonly version: string
+  readonly startedAt: number
+  readonly dataDir: string
+  readonly role: 'member' | 'backup'
+  readonly identity: Identity
+  readonly chain: ChainSummary
+  readonly peers: { readonly connected: number; readonly known: number }
+  readonly listen: readonly string[]
+  readonly files: {
+    readonly count: number
+    readonly bytes: number
+    readonly local: number
+    readonly localBytes: number
+    readonly missing: number
+  }
+  readonly storage: {
+    readonly used: number
+    readonly free: number | null
+    readonly limit: number | null
+  }
+  readonly mining: boolean
+  readonly syncing: boolean
+  readonly alarms: readonly Alarm[]
+}
+
+/** One finding of `doctor`. */
+export interface Check {
+  readonly name: string
+  readonly result: 'ok' | 'warning' | 'failed'
+  readonly says: string
+  readonly remedy: string | null
+}
+
+export interface StatusComponents {
+  readonly store: ChainStore
+  readonly chain: ChainService
+  readonly explorer: Explorer
+  readonly network: Network
+  readonly mining: Mining
+  readonly pins: Pick<Pins, 'isPinned'>
+  readonly events: Events<NodeEvents>
+  readonly clock: Clock
+  readonly identity: () => Identity
+  readonly verify: VerifyChain
+}
+
+export interface StatusInit {
+  readonly version: string
+  readonly dataDir: string
+  readonly maxStorageBytes: number | undefined
+  /** Where a damaged database was put aside at this start. */
+  readonly damaged: string | undefined
+}
+
+export interface StatusService {
+  status(): Promise<NodeStatus>
+  check(options: { deep: boolean }, signal: AbortSignal): Promise<Check[]>
+}
+
+export function createStatus(components: StatusComponents, init: StatusInit): StatusService {
+  const { store, chain, explorer, network, mining, pins, events, clock } = components
+  const startedAt = clock.now()
+  const alarms: Alarm[] = []
+  const alarm = (code: string, message: string): void => {
+    alarms.push({ code, message, time: clock.now() })
+    if (alarms.length > MAX_ALARMS) alarms.shift()
+  }
+  events.on('chain:alarm', ({ code, message }) => alarm(code, message))
+  events.on('copy:damaged', ({ cid }) =>
+    alarm(
+      'CONTENT_DAMAGED',
+      `A block of content was damaged on this disk (${cid}); it is fetched again from other devices.`,
+    ),
+  )
+  if (init.damaged !== undefined) {
+    alarm(
+      'DATABASE_DAMAGED',
+      `The database was damaged and is kept at ${init.damaged}. A new one was made; what it held comes back from this device's journal and from the peers.`,
+    )
+  }
+
+  const fileFigures = (): NodeStatus['files'] & { used: number } => {
+    let bytes = 0
+    let local = 0
+    let localBytes = 0
+    let used = 0
+    const files = store.projections.listFiles({ limit: MAX_FILES })
+    for (const { record } of files) {
+      const { root, size, storedSize } = record.body
+      bytes += size
+      if (!pins.isPinned(root)) continue
+      local += 1
+      localBytes += size
+      used += storedSize
+    }
+    const count = files.length < MAX_FILES ? files.length : store.projections.countFiles()
+    return { count, bytes, local, localBytes, missing: files.length - local, used }
+  }
+
+  const freeBytes = async (): Promise<number | null> => {
+    try {
+      const { bavail, bsize } = await statfs(init.dataDir)
+      return bavail * bsize
+    } catch {
+      return null
+    }
+  }
+
+  return {
+    status: async () => {
+      const { used, ...files } = fileFigures()
+      return {
+        version: init.version,
+        startedAt,
+        dataDir: init.dataDir,
+        role: 'member',
+        identity: components.identity(),
+        chain: explorer.chain.summary(),
+        peers: {
+          connected: network.peers.connected().length,
+          known: network.peers.list().length,
+        },
+        listen: network.host.addresses(),
+        files,
+        storage: { used, free: await freeBytes(), limit: init.maxStorageBytes ?? null },
+        mining: mining.active,
+        syncing: false,
+        alarms: [...alarms],
+      }
+    },
+    check: async ({ deep }, signal) => {
+      const checks: Check[] = []
+      const { halted } = chain
+      checks.push(
+        halted === undefined
+          ? ok('chain', `The chain has ${store.tip().height} blocks; this node follows its rules.`)
+          : failed('chain', halted.message, 'Follow what it says, then start the node again.'),
+      )
+      const connected = network.peers.connected().length
+      checks.push(
+        connected > 0
+          ? ok('peers', `${connected} devices are connected.`)
+          : warning(
+              'peers',
+              'No other device is connected: files stay on this one alone.',
+              'Start a node on another device with a peers file of this network ("cairn peers export"), or add an address with "cairn peers add".',
+            ),
+      )
+      const free = await freeBytes()
+      checks.push(
+        free === null || free > LOW_SPACE_BYTES
+          ? ok('disk', 'There is room on the disk.')
+          : warning(
+              'disk',
+              `Only ${Math.floor(free / 1024 ** 2)} MiB are free on the disk of ${init.dataDir}.`,
+              'Free some space, or move the data directory to a larger disk.',
+            ),
+      )
+      for (const { code, message } of alarms) checks.push(warning(code, message, null))
+      if (deep) {
+        const result = await components.verify(signal)
+        checks.push(
+          result.ok
+            ? ok('history', `All ${result.blocks} blocks and ${result.records} records are right.`)
+            : failed(
+                'history',
+                result.problem ?? 'The history is not right.',
+                'Stop the node, keep a copy of the data directory, and start it with an empty one: it fetches the chain from the peers.',
+              ),
+        )
+      }
+      return checks
+    },
+  }
+}
+
+function ok(name: string, says: string): Check {
+  return { name, result: 'ok', says, remedy: null }
+}
+
+function warning(name: string, says: string, remedy: string | null): Check {
+  return { name, result: 'warning', says, remedy }
+}
+
+function failed(name: string, says: string, remedy: string): Check {
+  return { name, result: 'failed', says, remedy }
+}
