@@ -4,6 +4,7 @@
  */
 
 import type { GossipSub } from '@chainsafe/libp2p-gossipsub'
+import { genesisOf } from '../../src/chain/codec.ts'
 import { type DeviceId, deviceIdOf } from '../../src/chain/ids.ts'
 import type { NetworkParams } from '../../src/chain/params.ts'
 import type { SignedRecord, Statement } from '../../src/chain/record.ts'
@@ -151,7 +152,13 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
       if (alive()) trace(`${event} ${summary(payload)}`)
     })
     const { db, journal } = gated(machine.disk, gate, alive)
-    const store = createChainStore(db, { params: around.params })
+    const store = createChainStore(db)
+    const genesis = genesisOf(around.params)
+    store.begin(
+      genesis,
+      { changes: [], outcomes: [], late: [], digest: genesis.header.outcome },
+      BigInt(genesis.header.difficulty),
+    )
     const signer = { device, sign: (message: Uint8Array) => signEd25519(seed, message) }
     const chain = createChainService(
       { store, journal, verifier: around.verifier, signer, clock, events, logger },

@@ -87,7 +87,7 @@ export function createVirtualNetwork(
     machines.has(a) &&
     machines.has(b) &&
     (groups === undefined || groups.some((group) => group.includes(a) && group.includes(b)))
-  const delay = (): number => now.delay[0] + prng.next() * (now.delay[1] - now.delay[0])
+  const delay = (): number => prng.int(now.delay[0], now.delay[1])
 
   const linked = (name: string): string[] =>
     [...machines.keys()].filter((other) => links.has(key(name, other)))

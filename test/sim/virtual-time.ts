@@ -78,7 +78,7 @@ export function createVirtualTime(): VirtualTime {
     },
     now: () => now,
     after: (ms, run) => {
-      const timer: Timer = { at: now + Math.max(0, ms), order: order++, run }
+      const timer: Timer = { at: now + Math.max(0, Math.round(ms)), order: order++, run }
       push(timer)
       return () => {
         timer.run = undefined

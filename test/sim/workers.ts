@@ -17,7 +17,7 @@ export interface SeedJob {
 }
 
 /** Milliseconds of real time after which a run counts as hanging. */
-const HANG_MS = 120_000
+const HANG_MS = 60_000
 
 /** @param report - told of each seed as it ends */
 export async function runSeeds(
@@ -27,49 +27,46 @@ export async function runSeeds(
 ): Promise<void> {
   const queue = [...seeds]
   const one = async (): Promise<void> => {
-    let worker = start()
+    let hand = start()
     try {
       for (let seed = queue.shift(); seed !== undefined; seed = queue.shift()) {
         const job: SeedJob = { seed, family: options.family }
         try {
-          report(await ask(worker, job))
+          report(await hand.run(job))
         } catch (error) {
-          await worker.terminate()
-          worker = start()
+          await hand.stop()
+          hand = start()
           report(broken(job, error))
         }
       }
     } finally {
-      await worker.terminate()
+      await hand.stop()
     }
   }
   await Promise.all(Array.from({ length: Math.max(1, options.workers) }, one))
 }
 
-function start(): Worker {
-  return new Worker(new URL('./worker.ts', import.meta.url))
+interface Hand {
+  run(job: SeedJob): Promise<SeedResult>
+  stop(): Promise<unknown>
 }
 
-function ask(worker: Worker, job: SeedJob): Promise<SeedResult> {
-  return new Promise((resolve, reject) => {
-    const end = (): void => {
-      clearTimeout(timer)
-      worker.removeAllListeners()
-    }
-    const timer = setTimeout(() => {
-      end()
-      reject(new Error(`no end after ${HANG_MS / 1000} s`))
-    }, HANG_MS)
-    worker.once('message', (result: SeedResult) => {
-      end()
-      resolve(result)
-    })
-    worker.once('error', (error) => {
-      end()
-      reject(error)
-    })
-    worker.postMessage(job)
-  })
+function start(): Hand {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url))
+  let settle: { resolve(result: SeedResult): void; reject(error: unknown): void } | undefined
+  worker.on('message', (result: SeedResult) => settle?.resolve(result))
+  worker.on('error', (error) => settle?.reject(error))
+  worker.on('exit', () => settle?.reject(new Error('the worker ended')))
+  return {
+    run: async (job) => {
+      const { promise, resolve, reject } = Promise.withResolvers<SeedResult>()
+      settle = { resolve, reject }
+      const timer = setTimeout(() => reject(new Error(`no end after ${HANG_MS / 1000} s`)), HANG_MS)
+      worker.postMessage(job)
+      return promise.finally(() => clearTimeout(timer))
+    },
+    stop: () => worker.terminate(),
+  }
 }
 
 function broken(job: SeedJob, error: unknown): SeedResult {

@@ -58,7 +58,9 @@ export function createWorld(plan: Plan, print?: (line: string) => void): World {
   const time = createVirtualTime()
   const digest = sha256Stream()
   let lines = 0
+  let closed = false
   const trace = (line: string): void => {
+    if (closed) return
     const text = `${String(time.now() - EPOCH).padStart(9)} ${line}`
     lines += 1
     digest.update(utf8(`${text}\n`))
@@ -177,7 +179,7 @@ export function createWorld(plan: Plan, print?: (line: string) => void): World {
         encryptionKey,
         proof: { type: 'device', device, signature: signEd25519(seed, message) },
       },
-    } as Statement
+    }
   }
 
   const at = (node: number): Machine | undefined =>
@@ -301,6 +303,7 @@ export function createWorld(plan: Plan, print?: (line: string) => void): World {
       if (user !== undefined) publish(machine, statement ?? library.compose('add', 0, user))
     },
     close: () => {
+      closed = true
       for (const machine of [...machines, ...twins.values()]) {
         machine.kill()
         machine.disk.close()
