@@ -13,6 +13,9 @@ const FIRST_BYTES = 4096
 const KEPT_BYTES = 4 * 1024 * 1024
 const MAX_UINT64 = 0xffffffffffffffffn
 
+/** Below this, text is nearly always ASCII and copied letter by letter: no call, no memory of its own. */
+const ASCII_LENGTH = 256
+
 const encoder = new TextEncoder()
 let buffer = new Uint8Array(FIRST_BYTES)
 let view = new DataView(buffer.buffer)
@@ -119,8 +122,7 @@ function writeBytes(bytes: Uint8Array): void {
 
 function writeText(text: string): void {
   const length = text.length
-  if (length < 64) {
-    // Short and, nearly always, ASCII.
+  if (length < ASCII_LENGTH) {
     reserve(length + 2)
     const start = offset
     head(3, length)
