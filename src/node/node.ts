@@ -125,9 +125,10 @@ async function assemble(
     { network: ground.network, params },
   )
   const verify = createVerifyChain({ store, verifier }, params)
+  const miner = createMiner({ logger, clock })
   const mining = createMining({
     chain,
-    solver: createMiner({ logger, clock }),
+    solver: miner,
     clock,
     events,
     logger,
@@ -182,6 +183,7 @@ async function assemble(
         statement: keys.admission({ user: options.name, device: options.deviceName }, params),
       },
     ),
+    miner,
     mining,
   ]
   return {
