@@ -50,7 +50,7 @@ export const MAX_LOCATOR_IDS = 64
 /** Headers per answer: 0.6 MB, checked in well under a second. */
 export const MAX_HEADERS = 2000
 /** Bodies per request: some seconds of importing. */
-export const MAX_BODIES = 512
+export const MAX_BODIES = 1024
 /** Bytes of bodies per answer: what a peer can make this node read from disk with one request. */
 export const MAX_BODIES_ANSWER_BYTES: number = 16 * MIB
 /** Device heads per answer: 0.5 MB. */

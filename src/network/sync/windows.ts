@@ -11,8 +11,8 @@ interface FetchedBlock {
   readonly body: Uint8Array
 }
 
-/** Blocks per window: one database transaction of a size that is still fast. */
-const WINDOW_BLOCKS = 256
+/** Blocks per window: one database transaction. A commit of many small ones costs more than the rules do. */
+const WINDOW_BLOCKS = 1024
 /** Bytes of bodies per window. */
 const WINDOW_BYTES: number = 4 * MIB
 

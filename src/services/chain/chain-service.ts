@@ -38,6 +38,8 @@ import { createWaitingRoom, MAX_ORPHAN_BLOCKS } from './waiting-room.ts'
 
 /** Jobs that may wait for the writer: a burst of gossip from fifty peers. */
 const MAX_QUEUED_JOBS = 4096
+/** Milliseconds that a block of the future waits here; one of a later time comes again by sync. */
+const MAX_ASIDE_MS = 600_000
 
 export interface ChainComponents {
   readonly store: ChainStore
@@ -226,10 +228,12 @@ export function createChainService(
         )
       } catch (error) {
         if (codeOf(error) !== 'TIME_AHEAD' || bodyBytes === undefined) throw error
-        const wait = Math.max(0, header.header.time - clock.now() - MAX_AHEAD_MS)
+        const wait = header.header.time - clock.now() - MAX_AHEAD_MS
+        if (wait > MAX_ASIDE_MS) throw error
         await keepAside(headerBytes, bodyBytes, from, wait)
         return { verdict: 'ignore', sync: false }
       }
+      await intake.seals([header])
       if (bodyBytes === undefined) return { verdict: 'accept', sync: true }
       const blocks = await intake.blocks([{ header, body: bodyBytes }])
       await importBlocks(blocks)
@@ -239,7 +243,7 @@ export function createChainService(
       }
     },
 
-    planHeaders: async (headers) => write(() => plans.extend(headers, clock.now())),
+    planHeaders: (headers) => plans.extend(headers, clock.now()),
     acceptBodies: async (blocks) => {
       const planned = blocks.flatMap(({ id, body }) => {
         const header = plans.get(id)

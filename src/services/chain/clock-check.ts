@@ -27,9 +27,15 @@ export function createClockCheck(components: {
   let warned = false
   let halt: Halt | undefined
 
-  const median = (): number => {
-    const sorted = [...offsets.values()].sort((a, b) => a - b)
-    return sorted[Math.floor(sorted.length / 2)] ?? 0
+  /**
+   * How far this clock is from the middle of all, its own among them; of two middles the nearer one. So the
+   * clock in the middle is never wrong, and among any clocks somebody goes on mining.
+   */
+  const fromMiddle = (): number => {
+    const sorted = [0, ...offsets.values()].sort((a, b) => a - b)
+    const low = sorted[Math.floor((sorted.length - 1) / 2)] ?? 0
+    const high = sorted[Math.floor(sorted.length / 2)] ?? 0
+    return Math.abs(low) < Math.abs(high) ? low : high
   }
 
   return {
@@ -44,7 +50,7 @@ export function createClockCheck(components: {
       offsets.set(peer, offset)
       const oldest = offsets.keys().next().value
       if (offsets.size > MAX_PEERS && oldest !== undefined) offsets.delete(oldest)
-      const difference = median()
+      const difference = fromMiddle()
       const seconds = Math.round(difference / 1000)
       const message = `This device's clock differs from its peers' by ${seconds} seconds. Set it (turn on network time); until then this device may not seal blocks.`
       const off = Math.abs(difference)

@@ -7,7 +7,7 @@
 import type { BlockHeader, SealedHeader } from '../../chain/block.ts'
 import { decodeHeader } from '../../chain/codec.ts'
 import { chainError } from '../../chain/errors.ts'
-import { isBetter } from '../../chain/fork-choice.ts'
+import { type ChainEnd, isBetter } from '../../chain/fork-choice.ts'
 import type { BlockId } from '../../chain/ids.ts'
 import { checkWork } from '../../chain/pow.ts'
 import { codeOf } from '../../common/errors.ts'
@@ -26,17 +26,25 @@ interface Planned {
 
 export interface HeaderPlans {
   /**
-   * Checks a run of headers, each the parent of the next: link, work, difficulty, time, seal. A header of the
-   * future ends the run without an error; it comes again.
+   * Checks a run of headers, each the parent of the next: link, work, difficulty, time, seal; and plans them.
+   * A header of the future ends the run without an error; it comes again.
    *
    * @param now - milliseconds UTC
    * @throws chain errors with verdict `reject`
    */
-  extend(encoded: readonly Uint8Array[], now: number): HeaderPlan
+  extend(encoded: readonly Uint8Array[], now: number): Promise<HeaderPlan>
   /** A planned header. */
   get(id: BlockId): SealedHeader | undefined
   /** Forgets a header whose block is stored. */
   done(id: BlockId): void
+}
+
+/** Headers that passed every check but their seals'. */
+interface Run {
+  readonly added: Map<BlockId, Planned>
+  readonly wanted: BlockId[]
+  readonly end: ChainEnd | undefined
+  readonly ahead: boolean
 }
 
 export function createHeaderPlans(store: ChainStore, intake: Intake): HeaderPlans {
@@ -61,52 +69,56 @@ export function createHeaderPlans(store: ChainStore, intake: Intake): HeaderPlan
   const chainworkOf = (id: BlockId): bigint | undefined =>
     planned.get(id)?.chainwork ?? store.block(id)?.chainwork
 
-  const add = (header: SealedHeader, ancestors: readonly BlockHeader[], now: number): bigint => {
-    const { parent } = header.header
-    const work = parent === null ? undefined : chainworkOf(parent)
-    if (work === undefined) throw chainError('BLOCK_PARENT_UNKNOWN', { block: header.id })
-    checkWork(header)
-    intake.header(header, ancestors, now)
-    const chainwork = work + BigInt(header.header.difficulty)
-    planned.set(header.id, { header, chainwork })
-    const oldest = planned.keys().next().value
-    if (planned.size > MAX_PLANNED_HEADERS && oldest !== undefined) planned.delete(oldest)
-    return chainwork
+  const check = (encoded: readonly Uint8Array[], now: number): Run => {
+    const added = new Map<BlockId, Planned>()
+    const wanted: BlockId[] = []
+    let end: ChainEnd | undefined
+    let ancestors: BlockHeader[] | undefined
+    for (const bytes of encoded) {
+      const header = decodeHeader(bytes)
+      const { parent } = header.header
+      const before = end?.chainwork ?? (parent === null ? undefined : chainworkOf(parent))
+      const linked = parent !== null && (end === undefined || end.id === parent)
+      // [REJECT] headers of a run stand on each other, and the first on one that is known
+      if (!linked || before === undefined) {
+        throw chainError('BLOCK_PARENT_UNKNOWN', { block: header.id })
+      }
+      const stored = store.block(header.id)
+      // [REJECT] nothing stands on an invalid block
+      if (stored?.status === 'invalid') {
+        throw chainError('BLOCK_PARENT_INVALID', { block: header.id })
+      }
+      const known = stored?.chainwork ?? planned.get(header.id)?.chainwork
+      if (known === undefined) {
+        ancestors ??= ancestorsOf(parent)
+        try {
+          checkWork(header)
+          intake.header(header, ancestors, now)
+        } catch (error) {
+          if (codeOf(error) !== 'TIME_AHEAD') throw error
+          return { added, wanted, end, ahead: true }
+        }
+      }
+      const chainwork = known ?? before + BigInt(header.header.difficulty)
+      if (known === undefined) added.set(header.id, { header, chainwork })
+      if (ancestors !== undefined) ancestors = [header.header, ...ancestors].slice(0, ANCESTORS)
+      if (stored === undefined) wanted.push(header.id)
+      end = { id: header.id, chainwork }
+    }
+    return { added, wanted, end, ahead: false }
   }
 
   return {
-    extend: (encoded, now) => {
-      const wanted: BlockId[] = []
-      let end = { id: store.tip().id, chainwork: 0n }
-      let ancestors: BlockHeader[] | undefined
-      let previous: BlockId | undefined
-      let ahead = false
-      for (const bytes of encoded) {
-        const header = decodeHeader(bytes)
-        const { parent } = header.header
-        if (previous !== undefined && parent !== previous) {
-          throw chainError('BLOCK_PARENT_UNKNOWN', { block: header.id })
-        }
-        previous = header.id
-        const stored = store.block(header.id)
-        if (stored?.status === 'invalid')
-          throw chainError('BLOCK_PARENT_INVALID', { block: header.id })
-        let chainwork = stored?.chainwork ?? planned.get(header.id)?.chainwork
-        if (chainwork === undefined) {
-          ancestors ??= parent === null ? [] : ancestorsOf(parent)
-          try {
-            chainwork = add(header, ancestors, now)
-          } catch (error) {
-            if (codeOf(error) !== 'TIME_AHEAD') throw error
-            ahead = true
-            break
-          }
-        }
-        if (ancestors !== undefined) ancestors = [header.header, ...ancestors].slice(0, ANCESTORS)
-        if (stored === undefined) wanted.push(header.id)
-        end = { id: header.id, chainwork }
+    extend: async (encoded, now) => {
+      const { added, wanted, end, ahead } = check(encoded, now)
+      await intake.seals([...added.values()].map(({ header }) => header))
+      for (const [id, entry] of added) {
+        planned.set(id, entry)
+        const oldest = planned.keys().next().value
+        if (planned.size > MAX_PLANNED_HEADERS && oldest !== undefined) planned.delete(oldest)
       }
-      return { wanted, more: isBetter(end, store.tip()), chainwork: end.chainwork, ahead }
+      const more = end !== undefined && isBetter(end, store.tip())
+      return { wanted, more, chainwork: end?.chainwork ?? 0n, ahead }
     },
     get: (id) => planned.get(id)?.header,
     done: (id) => void planned.delete(id),

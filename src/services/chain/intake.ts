@@ -5,7 +5,7 @@
  * does not own: rules that need the state (importer), what is kept aside (waiting-room)
  */
 import type { Block, BlockBody, BlockHeader, SealedHeader } from '../../chain/block.ts'
-import { decodeBody, decodeRecord, recordMessage, verifySeal } from '../../chain/codec.ts'
+import { decodeBody, decodeRecord, recordMessage, sealMessage } from '../../chain/codec.ts'
 import { chainError } from '../../chain/errors.ts'
 import { deviceKeyOf, type NetworkId } from '../../chain/ids.ts'
 import type { NetworkParams } from '../../chain/params.ts'
@@ -38,7 +38,9 @@ export interface Intake {
    * @throws `ENCODING`, `BLOCK_BODY`, `RECORD_*`
    */
   blocks(blocks: readonly { header: SealedHeader; body: Uint8Array }[]): Promise<Block[]>
-  /** Contextual rules of a header and its seal. @throws chain errors */
+  /** Seals of headers. @throws `BLOCK_SEAL` */
+  seals(headers: readonly SealedHeader[]): Promise<void>
+  /** Contextual rules of a header, without its seal. @throws chain errors */
   header(header: SealedHeader, ancestors: readonly BlockHeader[], now: number): void
 }
 
@@ -86,9 +88,17 @@ export function createIntake(
       await verified(decoded.flatMap(({ body }) => body.records))
       return decoded
     },
-    header: (header, ancestors, now) => {
-      checkHeader(header, { params: init.params, network: init.network, ancestors, now })
-      if (!verifySeal(header.header)) throw chainError('BLOCK_SEAL', { block: header.id })
+    seals: async (headers) => {
+      const items = headers.map(({ header }) => ({
+        publicKey: header.miner,
+        message: sealMessage(header),
+        signature: header.seal,
+      }))
+      const good = items.length === 0 ? [] : await verifier.verify(items)
+      const wrong = headers.find((_, index) => good[index] !== true)
+      if (wrong !== undefined) throw chainError('BLOCK_SEAL', { block: wrong.id })
     },
+    header: (header, ancestors, now) =>
+      checkHeader(header, { params: init.params, network: init.network, ancestors, now }),
   }
 }

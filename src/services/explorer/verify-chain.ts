@@ -56,6 +56,7 @@ export function createVerifyChain(
         if (bytes === undefined || body === undefined) throw missing(height)
         return { header: decodeHeader(bytes), body }
       })
+      await intake.seals(run.map(({ header }) => header))
       const decoded = await intake.blocks(run)
       rebuilt.transaction(() => {
         for (const block of decoded) {
