@@ -172,7 +172,7 @@ export function createSource(
         if (want === undefined) throw broken(peer, 'a block that was not asked for')
         window.roundTrip(clock.now() - want.asked)
         window.settled(want.counted)
-        window.asked(length)
+        window.asked(length, clock.now())
         want.counted = length
         return buffers.take(length)
       },
@@ -317,7 +317,7 @@ export function createSource(
       promise.catch(() => {})
       const asked = clock.now()
       wants.set(id, { cid, asked, counted: expected, cancelled: false, resolve, reject })
-      window.asked(expected)
+      window.asked(expected, asked)
       newWants.push(id)
       later()
       return { block: promise, cancel: (reason) => abandon(id, reason) }

@@ -25,7 +25,7 @@ export interface Window {
   readonly room: number
   /** Bytes per second, as last seen; 0 before the first sample. */
   readonly rate: number
-  asked(bytes: number): void
+  asked(bytes: number, now: number): void
   /** Bytes that are no longer expected: they came, or will not come. */
   settled(bytes: number): void
   /** `bytes` of content came at `now` (milliseconds). */
@@ -41,6 +41,7 @@ export function createWindow(): Window {
   let shortest = Number.POSITIVE_INFINITY
   let sampleStart = 0
   let sampleBytes = 0
+  let lastCame = 0
   return {
     get inFlight() {
       return inFlight
@@ -54,15 +55,16 @@ export function createWindow(): Window {
     get rate() {
       return rate
     },
-    asked: (bytes) => {
+    asked: (bytes, now) => {
       // A pause between transfers is no sign of a slow link.
-      if (inFlight === 0) sampleStart = 0
+      if (inFlight === 0 && now - lastCame > SAMPLE_MS) sampleStart = 0
       inFlight += bytes
     },
     settled: (bytes) => {
       inFlight = Math.max(0, inFlight - bytes)
     },
     came: (bytes, now) => {
+      lastCame = now
       if (sampleStart === 0) {
         sampleStart = now
         sampleBytes = 0
