@@ -13,18 +13,15 @@ import {
   networkIdOf,
 } from '../chain/params.ts'
 import { fromHex, toHex, utf8 } from '../common/bytes.ts'
-import { type Clock, sleep } from '../common/clock.ts'
-import { codeOf, messageOf } from '../common/errors.ts'
+import type { Clock } from '../common/clock.ts'
+import { messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/logger.ts'
-import { createHost } from '../network/host.ts'
-import { createPeers } from '../network/peers.ts'
+import { findNetwork } from '../network/join.ts'
 import type { PeersConfig } from '../network/peers-file.ts'
-import { createSyncProtocol } from '../network/sync/protocol.ts'
 import { writeFileAtomic } from '../storage/atomic-file.ts'
 import { nodeError } from './errors.ts'
 
 const PUBLIC_SALT_BYTES = 16
-const ASK_AGAIN_MS = 500
 
 export interface NetworkChoiceComponents {
   readonly keySeed: Uint8Array
@@ -94,38 +91,12 @@ function foundNetwork(
 }
 
 /** Asks whoever answers of the network; what comes must hash to the network's id, so nobody can lie. */
-async function askForParams(
-  { keySeed, clock, logger }: NetworkChoiceComponents,
+function askForParams(
+  components: NetworkChoiceComponents,
   network: NetworkId,
   bootstrap: readonly string[],
   signal: AbortSignal,
 ): Promise<NetworkParams> {
-  const host = await createHost(
-    { keySeed, decisions: { admit: () => true }, logger },
-    { network, listen: [] },
-  )
-  const memory = { load: async () => [], save: async () => {} }
-  const peers = createPeers({ host, memory, clock, logger }, { network, bootstrap })
-  const protocol = createSyncProtocol({ libp2p: host.libp2p, clock, logger })
-  logger.info('Asking the peers for the parameters of the network', { network })
-  try {
-    await host.start()
-    await peers.start()
-    for (;;) {
-      for (const device of peers.connected()) {
-        try {
-          const status = await protocol.peer(device).status(signal)
-          const params = decodeParams(status.params)
-          if (networkIdOf(params) === network) return params
-        } catch (error) {
-          logger.debug('A peer did not tell the parameters', { device, code: codeOf(error) })
-        }
-      }
-      await sleep(clock, ASK_AGAIN_MS, signal)
-    }
-  } finally {
-    await protocol.stop()
-    await peers.stop()
-    await host.stop()
-  }
+  components.logger.info('Asking the peers for the parameters of the network', { network })
+  return findNetwork(components, { bootstrap, network }, signal)
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import type { BlockId } from '../../../src/chain/ids.ts'
+import { cidOf } from '../../../src/common/dag-cbor.ts'
 import { codeOf } from '../../../src/common/errors.ts'
 import { SYNC_PROTOCOL } from '../../../src/network/sync/messages.ts'
 import { topicsOf } from '../../../src/network/topics.ts'
@@ -169,7 +171,8 @@ describe('network', () => {
     for (let index = 0; index < 20; index += 1) honest.chain.mine(`block ${index}`)
     const liar = await startNode({ seed: 2 })
     const claim = liar.chain.status
-    liar.chain.status = () => ({ ...claim(), tip: honest.chain.tip().id, chainwork: 10_000n })
+    const tip = cidOf(Uint8Array.of(1)) as BlockId
+    liar.chain.status = () => ({ ...claim(), tip, chainwork: 10_000n })
     const c = await startNode({ seed: 3, bootstrap: [liar.address(), honest.address()] })
     await until(() => c.chain.tip().id === honest.chain.tip().id, 'c has the honest chain')
     const device = liar.network.host.device
