@@ -50,6 +50,8 @@ export interface World {
   close(): void
 }
 
+/** Milliseconds that a second machine with one key has to pass on what it knows. */
+const TWIN_MS = 60_000
 /** Complaints kept of one run: the first ones tell. */
 const MAX_COMPLAINTS = 20
 
@@ -288,8 +290,14 @@ export function createWorld(plan: Plan, print?: (line: string) => void): World {
     mend: async () => {
       trace('mend')
       network.partition(undefined)
-      for (const twin of twins.values()) twin.kill()
       for (const { name } of plan.nodes) network.silence(name, false)
+      // Each twin meets the others before it is gone for good: what only it knows would be lost with its disk.
+      for (const [index, twin] of twins) {
+        at(index)?.kill()
+        await boot(twin)
+      }
+      if (twins.size > 0) await time.advance(TWIN_MS)
+      for (const twin of twins.values()) twin.kill()
       for (const machine of machines) await boot(machine)
       await introduce()
     },
