@@ -65,6 +65,7 @@ export function gated(
       return { ...statement, run: (...values) => write(() => statement.run(...values)) }
     },
     transaction: (run) => write(() => disk.db.transaction(run)),
+    join: (run) => write(() => disk.db.join(run)),
     onRollback: (listener) =>
       disk.db.onRollback((whole) => (alive() ? listener(whole) : undefined)),
     beforeCommit: (listener) => disk.db.beforeCommit(() => (alive() ? listener() : undefined)),

@@ -11,7 +11,7 @@ import { createDisk } from './disk.ts'
 import { createMachine, type Life, short } from './machine.ts'
 import { createPrng } from './prng.ts'
 import { createVirtualNetwork } from './virtual-network.ts'
-import type { World } from './world.ts'
+import type { Acknowledged, World } from './world.ts'
 
 /** Milliseconds of true time by which the rest must have come, beyond the largest error of a clock. */
 const REST_MS = 600_000
@@ -55,7 +55,7 @@ function whatMoves(world: World): string[] {
     if (!equalBytes(headsDigest(life.chain.heads()), heads))
       found.push(`${name} knows other records`)
   }
-  const missing = world.ledger.filter(({ record }) => !isIn(first.store, record))
+  const missing = missingIn(world, first.store)
   if (missing.length > 0) {
     const list = missing.slice(0, 5).map(({ record, machine }) => `${name(record)} of ${machine}`)
     found.push(`${missing.length} records are not in the chain: ${list.join(', ')}`)
@@ -68,6 +68,16 @@ function whatMoves(world: World): string[] {
 
 function name(record: SignedRecord): string {
   return `${short(record.id)} ${record.type} #${record.sequence}`
+}
+
+/** What was acknowledged and must be there. */
+function kept(world: World): Acknowledged[] {
+  const lost = new Set(world.lost())
+  return world.ledger.filter((entry) => !lost.has(entry))
+}
+
+function missingIn(world: World, store: ChainStore): Acknowledged[] {
+  return kept(world).filter(({ record }) => !isIn(store, record))
 }
 
 /** The record, or the one that was signed in its place, is in the best chain. */
@@ -90,11 +100,14 @@ export async function checkRest(world: World): Promise<string[]> {
     if (life.chain.halted !== undefined && life.chain.halted.code !== 'CLOCK_WRONG') {
       say(`${who} does not mine: ${life.chain.halted.code}`)
     }
-    for (const { record } of world.ledger) {
+    for (const { record } of kept(world)) {
       if (!life.store.hasRecord(record.id)) say(`${who} does not know ${name(record)}`)
     }
   }
-  found.push(...checkChain(first.store), ...checkLedger(world, first.store))
+  found.push(
+    ...checkChain(first.store, world.lost().length > 0),
+    ...checkLedger(world, first.store),
+  )
   found.push(...(await rebuild(world, first.store, digest)))
   return found
 }
@@ -116,7 +129,7 @@ function blockOf(store: ChainStore, id: BlockId): Block | undefined {
 }
 
 /** Included once, in the order of each device, and nothing waits for what is there. */
-function checkChain(store: ChainStore): string[] {
+function checkChain(store: ChainStore, someLost: boolean): string[] {
   const found: string[] = []
   const seen = new Set<RecordId>()
   const last = new Map<string, SignedRecord>()
@@ -150,18 +163,17 @@ function checkChain(store: ChainStore): string[] {
       applied.set(record.identity, record.id)
     }
     // All that was ever referred to was acknowledged, so all of it is in the chain, and nothing waits.
-    if (state.outcome === 'waiting') found.push(`${name(record)} still waits`)
+    if (state.outcome === 'waiting' && !someLost) found.push(`${name(record)} still waits`)
   }
+  if (someLost) return found
   for (const [key] of store.state.list('waiting/')) found.push(`the state still has ${key}`)
   return found
 }
 
 function checkLedger(world: World, store: ChainStore): string[] {
-  return world.ledger
-    .filter(({ record }) => !isIn(store, record))
-    .map(
-      ({ record, machine }) => `${name(record)}, acknowledged by ${machine}, is not in the chain`,
-    )
+  return missingIn(world, store).map(
+    ({ record, machine }) => `${name(record)}, acknowledged by ${machine}, is not in the chain`,
+  )
 }
 
 /** The best chain from genesis, and all blocks of the run in random orders, lead to the same tip and state. */

@@ -72,6 +72,8 @@ export interface Machine {
   kill(): void
   /** The process dies at its `after`th access to the disk from now. */
   doom(after: number, side: 'before' | 'after'): void
+  /** Takes the doom away. */
+  spare(): void
   publish(statement: Statement): Promise<SignedRecord>
   /** Told of each block that this machine mined. */
   onMined: (() => void) | undefined
@@ -122,6 +124,9 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
     },
     doom: (after, side) => {
       if (life !== undefined) doomed = { left: after, side }
+    },
+    spare: () => {
+      doomed = undefined
     },
     publish: (statement) =>
       life === undefined

@@ -33,6 +33,8 @@ export interface World {
   readonly params: NetworkParams
   readonly machines: readonly Machine[]
   readonly ledger: readonly Acknowledged[]
+  /** Entries that somebody destroyed with the only disk that they were on, by putting an old copy over it. */
+  lost(): Acknowledged[]
   /** What must not have happened. */
   readonly complaints: string[]
   /** SHA-256 of the trace so far, hexadecimal. */
@@ -118,6 +120,8 @@ export function createWorld(plan: Plan, print?: (line: string) => void): World {
 
   const library = createLibrary(prng.fork('library'))
   const ledger: Acknowledged[] = []
+  /** Acknowledged by a machine before its data directory was put back. */
+  const fragile = new Set<Acknowledged>()
   const users = new Map<number, UserId>()
   const copies = new Map<number, Disk>()
   const twins = new Map<number, Machine>()
@@ -192,14 +196,13 @@ export function createWorld(plan: Plan, print?: (line: string) => void): World {
     const store = machine.life?.store
     if (store === undefined) return
     // Nothing acknowledged is lost: it is there at once, whatever happened to the process.
-    for (const { record, machine: name } of ledger) {
-      if (name === machine.name && !forgiven.has(name) && !store.hasRecord(record.id)) {
+    for (const entry of ledger) {
+      const { record, machine: name } = entry
+      if (name === machine.name && !fragile.has(entry) && !store.hasRecord(record.id)) {
         complain(`${name} starts without ${short(record.id)}, which it had acknowledged`)
       }
     }
   }
-  /** Machines whose data directory was put back by hand: they may start without what came after. */
-  const forgiven = new Set<string>()
 
   const deeds: { [D in Action['do']]: (deed: Extract<Action, { do: D }>) => Promise<void> | void } =
     {
@@ -263,7 +266,7 @@ export function createWorld(plan: Plan, print?: (line: string) => void): World {
         copies.delete(node)
         machine.disk.close()
         machine.disk = copy
-        forgiven.add(machine.name)
+        for (const entry of ledger) if (entry.machine === machine.name) fragile.add(entry)
       },
       conditions: ({ conditions }) => network.conditions(conditions),
     }
@@ -274,6 +277,12 @@ export function createWorld(plan: Plan, print?: (line: string) => void): World {
     params,
     machines,
     ledger,
+    lost: () =>
+      ledger.filter(
+        (entry) =>
+          fragile.has(entry) &&
+          !machines.some(({ life }) => life?.store.hasRecord(entry.record.id) === true),
+      ),
     complaints,
     verifier,
     traceHash: () => `${lines}:${toHex(digest.digest()).slice(0, 16)}`,
@@ -291,6 +300,7 @@ export function createWorld(plan: Plan, print?: (line: string) => void): World {
       trace('mend')
       network.partition(undefined)
       for (const { name } of plan.nodes) network.silence(name, false)
+      for (const machine of [...machines, ...twins.values()]) machine.spare()
       // Each twin meets the others before it is gone for good: what only it knows would be lost with its disk.
       for (const [index, twin] of twins) {
         at(index)?.kill()
