@@ -19,10 +19,14 @@ import { createChainService } from '../services/chain/chain-service.ts'
 import type { NodeEvents } from '../services/events.ts'
 import { createDirectory } from '../services/explorer/directory.ts'
 import { createExplorer, type Explorer } from '../services/explorer/explorer.ts'
+import { createPeersView, type PeersView } from '../services/explorer/peers-view.ts'
 import { createVerifyChain, type VerifyChain } from '../services/explorer/verify-chain.ts'
+import type { FilesComponents } from '../services/files/components.ts'
+import { createFilesService, type FilesService } from '../services/files/files-service.ts'
 import { createMiner } from '../services/miner.ts'
 import { createMining } from '../services/mining.ts'
 import { createVerifier } from '../services/verifier.ts'
+import { createVoting, type VotingService } from '../services/voting.ts'
 import { createNodeBlockstore } from '../storage/chain-blocks.ts'
 import { type Ground, openGround } from './ground.ts'
 import { DEFAULT_LISTEN, type NodeOptions } from './options.ts'
@@ -37,6 +41,9 @@ export interface CairnNode extends Startable {
   readonly chain: Explorer['chain'] & { readonly verify: VerifyChain }
   readonly records: Explorer['records']
   readonly members: Explorer['members']
+  readonly files: FilesService
+  readonly votes: VotingService
+  readonly peers: PeersView
   readonly content: PublicContent
   readonly events: Events<NodeEvents>
   readonly status: StatusService['status']
@@ -120,10 +127,24 @@ async function assemble(
 
   const directory = createDirectory({ projections: store.projections, events })
   const connected = (): ReadonlySet<string> => new Set<string>(network.peers.connected())
+  const self = { device: keys.device, user: () => chain.user }
   const explorer = createExplorer(
-    { store, directory, self: { device: keys.device, user: () => chain.user }, connected },
+    { store, directory, self, connected },
     { network: ground.network, params },
   )
+  const fileComponents: FilesComponents = {
+    store,
+    records: chain,
+    content,
+    pins,
+    directory,
+    self,
+    transfer,
+    events,
+    clock,
+    logger,
+  }
+  const files = createFilesService(fileComponents)
   const verify = createVerifyChain({ store, verifier }, params)
   const miner = createMiner({ logger, clock })
   const mining = createMining({
@@ -192,6 +213,9 @@ async function assemble(
     chain: { ...explorer.chain, verify },
     records: explorer.records,
     members: explorer.members,
+    files,
+    votes: createVoting(fileComponents),
+    peers: createPeersView({ peers: network.peers, directory }, params),
     content: createPublicContent({ store, content, broker: transfer.broker }),
     events,
     status: status.status,
