@@ -65,13 +65,12 @@ type Property<S> = S extends { readonly type: 'array'; readonly items: infer I }
     ? Scalar<T> | null
     : Scalar<S>
 
+type Needed<S> = S extends { readonly required: readonly (infer R)[] } ? R : never
+
 /** The type of the objects that a schema allows: one of scalars, lists of them, or scalars or null. */
-export type Infer<S extends ObjectSchema> = S extends {
-  readonly properties: infer P
-  readonly required?: readonly (infer R)[]
-}
-  ? { readonly [K in keyof P & R]: Property<P[K]> } & {
-      readonly [K in Exclude<keyof P, R>]?: Property<P[K]>
+export type Infer<S extends ObjectSchema> = S extends { readonly properties: infer P }
+  ? { readonly [K in keyof P & Needed<S>]: Property<P[K]> } & {
+      readonly [K in Exclude<keyof P, Needed<S>>]?: Property<P[K]>
     }
   : never
 

@@ -1,6 +1,7 @@
 /** Blocks for one gateway request: the public check at its root, a time limit for each block. */
 import { CID } from 'multiformats/cid'
 import { codeOf } from '../../common/errors.ts'
+import { meaningOf } from '../error-codes.ts'
 import { interfaceError } from '../errors.ts'
 import type { ContentApi } from '../http/api.ts'
 
@@ -45,11 +46,7 @@ export async function openBlocks(
       } catch (error) {
         const late = timeout.aborted && !signal.aborted
         // What no device that is connected has may come back with the next one: late, not gone.
-        if (
-          late ||
-          codeOf(error) === 'CONTENT_UNAVAILABLE' ||
-          codeOf(error) === 'CONTENT_NOT_FOUND'
-        ) {
+        if (late || meaningOf(codeOf(error)).http === 503) {
           throw interfaceError('GATEWAY_TIMEOUT', { seconds: blockMs / 1000 }, error)
         }
         throw error

@@ -10,6 +10,7 @@
  */
 import type { CID } from 'multiformats/cid'
 import type { Events } from '../../common/events.ts'
+import type { PeersFile } from '../../network/peers-file.ts'
 import type { NodeEvents } from '../../services/events.ts'
 
 export interface NodeApi {
@@ -438,20 +439,11 @@ export interface PeerSummary {
   readonly since: number | null
 }
 
-/** A bootstrap file (`--peers`): what another device needs to start with this network. */
-export interface PeersFile {
-  readonly network: string
-  readonly listen: readonly string[]
-  readonly bootstrap: readonly string[]
-  readonly relays: readonly string[]
-  readonly lanDiscovery: boolean
-}
-
 export interface PeersApi {
   list(): readonly PeerSummary[]
   /** Remembers the address (with `/p2p/<device>`) and dials it. @throws PEER_ADDRESS */
   add(multiaddr: string, signal: AbortSignal): Promise<PeerSummary>
-  /** A bootstrap file that points at this node. */
+  /** A bootstrap file (`--peers`) that points at this node: what another device can start with. */
   export(): PeersFile
 }
 
@@ -470,7 +462,7 @@ export interface ContentApi {
    * One block's bytes, verified. Asks members when it is not here; never the public network; stores only
    * what members were asked for by policy.
    *
-   * @throws CONTENT_NOT_FOUND, CONTENT_UNAVAILABLE (nobody who is connected has it)
+   * @throws CONTENT_MISSING, NO_SOURCE (nobody who is connected has it)
    */
   get(cid: CID, options: { readonly signal: AbortSignal }): Promise<Uint8Array>
 }

@@ -1,0 +1,153 @@
+/** `add` and `update`. */
+import type { CairnError } from '../../../common/errors.ts'
+import { codeOf, messageOf } from '../../../common/errors.ts'
+import type { Client, Query } from '../../client/client.ts'
+import { meaningOf } from '../../error-codes.ts'
+import { interfaceError } from '../../errors.ts'
+import type { AddedFile, FileSummary, RecordState } from '../../http/api.ts'
+import { Done } from '../done.ts'
+import { count, printable, size } from '../format.ts'
+import { waitConfirmed } from '../records-wait.ts'
+import type { Options } from '../register.ts'
+import type { Session } from '../session.ts'
+import { findSources, readSource, type Source, STDIN } from '../sources.ts'
+import { pathOf } from '../states.ts'
+
+interface Added extends AddedFile {
+  readonly path: string
+  readonly folder: readonly string[]
+  readonly state?: RecordState
+}
+
+export async function add(
+  session: Session,
+  paths: readonly string[],
+  options: Options,
+): Promise<void> {
+  if (options.public !== true) throw interfaceError('VISIBILITY_MISSING')
+  if (paths.includes(STDIN) && options.name === undefined) {
+    throw interfaceError('USAGE', { why: 'Standard input has no name: add --name.' })
+  }
+  const sources: Source[] = []
+  const skipped = (path: string): void =>
+    session.note(`left out, neither file nor folder: ${printable(path)}`)
+  for await (const source of findSources(paths, {
+    recursive: options.recursive === true,
+    skipped,
+  })) {
+    sources.push(source)
+  }
+  if (options.name !== undefined && sources.length > 1) {
+    throw interfaceError('USAGE', { why: `--name is for one file; these are ${sources.length}.` })
+  }
+  const client = await session.node()
+  const added: Added[] = []
+  const failed: { path: string; error: { code: string; message: string } }[] = []
+  for (const source of sources) {
+    try {
+      const one = await addOne(session, client, source, options)
+      added.push(one)
+      if (!session.json) session.result({}, line(one))
+    } catch (error) {
+      // One that cannot be read does not keep the others out; without a node none gets in.
+      if (sources.length === 1 || session.signal.aborted || meaningOf(codeOf(error)).exit === 3)
+        throw error
+      failed.push({ path: source.path, error: { code: codeOf(error), message: messageOf(error) } })
+      if (!session.json) session.note(`cairn: ${printable(`${source.path}: ${messageOf(error)}`)}`)
+    }
+  }
+  if (session.json) session.result({ added, failed }, '')
+  const bytes = added.reduce((sum, one) => sum + one.size, 0)
+  if (sources.length > 1 && !session.json) {
+    session.note(
+      `${count(added.length, 'file')} added, ${size(bytes)}${failed.length > 0 ? `; ${failed.length} failed` : ''}`,
+    )
+  }
+  const [first] = failed
+  if (first !== undefined) throw new Done(meaningOf(first.error.code).exit)
+}
+
+async function addOne(
+  session: Session,
+  client: Client,
+  source: Source,
+  options: Options,
+): Promise<Added> {
+  const name = typeof options.name === 'string' ? options.name : source.name
+  const query = {
+    name,
+    folder: source.folder.length === 0 ? undefined : source.folder.join('/'),
+    mediaType: text(options.mediaType),
+    visibility: 'public',
+  }
+  const result = await upload(session, client, '/api/v1/files', query, source)
+  const one = { path: source.path, folder: source.folder, ...result }
+  if (options.wait === undefined) return one
+  return {
+    ...one,
+    state: await waitConfirmed(client, result.record, Number(options.timeout), session),
+  }
+}
+
+export async function update(
+  session: Session,
+  [file = '', path = '']: readonly string[],
+  options: Options,
+): Promise<void> {
+  let source: Source | undefined
+  for await (const found of findSources([path], { recursive: false, skipped: () => {} })) {
+    source = found
+  }
+  if (source === undefined)
+    throw interfaceError('SOURCE_UNREADABLE', { path, why: 'nothing is there' })
+  const client = await session.node()
+  const found = await client.get<FileSummary>(
+    `/api/v1/files/${encodeURIComponent(file)}`,
+    {},
+    session.signal,
+  )
+  const query = { mediaType: text(options.mediaType) }
+  const target = `/api/v1/files/${found.file}/versions`
+  const result = await upload(session, client, target, query, { ...source, name: found.name })
+  const one: Added = { path, folder: found.folder, ...result }
+  if (options.wait === undefined) return session.result(one, line(one))
+  const state = await waitConfirmed(client, result.record, Number(options.timeout), session)
+  session.result({ ...one, state }, line(one))
+}
+
+async function upload(
+  session: Session,
+  client: Client,
+  path: string,
+  query: Query,
+  source: Source,
+): Promise<AddedFile> {
+  const bar = session.progress(source.name)
+  const body = readSource(source.path)
+  // The reason why the bytes ended matters more than what the connection says of it.
+  let broken: Error | undefined
+  body.once('error', (error) => {
+    broken = error
+  })
+  try {
+    return await client.work<AddedFile>(
+      'POST',
+      path,
+      { query, body, onProgress: ({ bytes }) => bar.update(bytes, source.size) },
+      session.signal,
+    )
+  } catch (error) {
+    throw (broken as CairnError | undefined) ?? error
+  } finally {
+    bar.end()
+    body.destroy()
+  }
+}
+
+function line({ folder, name, file, root }: Added): string {
+  return `${printable(pathOf({ folder, name }))}  file ${file}  CID ${root}`
+}
+
+function text(value: Options[string]): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}

@@ -1,0 +1,95 @@
+/** `start --detach`: a node that outlives this terminal. */
+import { spawn } from 'node:child_process'
+import { mkdirSync, openSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { messageOf } from '../../../common/errors.ts'
+import { storageError } from '../../../storage/errors.ts'
+import { EXIT, type ExitCode } from '../../error-codes.ts'
+import { interfaceError } from '../../errors.ts'
+import { Done } from '../done.ts'
+import { fields } from '../format.ts'
+import type { Options } from '../register.ts'
+import type { Session } from '../session.ts'
+import type { StartDocument } from '../start-text.ts'
+
+/** Milliseconds for the start; joining a network waits for a peer. */
+const START_MS = 60_000
+
+export async function startDetached(session: Session, _options: Options): Promise<void> {
+  const { dataDir, signal } = session
+  const folder = join(dataDir, 'logs')
+  const path = join(folder, 'start.log')
+  let output: number
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    output = openSync(path, 'w', 0o600)
+  } catch (error) {
+    throw storageError(
+      'DATA_DIRECTORY_NOT_WRITABLE',
+      { path: dataDir, reason: messageOf(error) },
+      error,
+    )
+  }
+  const [, script = '', ...args] = process.argv
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, script, ...args.filter((arg) => arg !== '--detach')],
+    {
+      detached: true,
+      stdio: ['ignore', output, output, 'ipc'],
+      env: { ...process.env, CAIRN_DETACHED: '1' },
+    },
+  )
+  const ready = await new Promise<StartDocument>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      release()
+      reject(
+        interfaceError('NODE_START', {
+          why: `it has not served within ${START_MS / 1000} seconds and goes on trying (process ${child.pid}). See ${path}`,
+        }),
+      )
+    }, START_MS)
+    const release = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', aborted)
+      if (child.connected) child.disconnect()
+      child.unref()
+    }
+    const aborted = (): void => {
+      child.kill('SIGTERM')
+      release()
+      reject(interfaceError('INTERRUPTED'))
+    }
+    signal.addEventListener('abort', aborted)
+    child.on('message', (message: { ready?: StartDocument }) => {
+      if (message.ready === undefined) return
+      release()
+      resolve(message.ready)
+    })
+    child.on('error', (error) => {
+      release()
+      reject(interfaceError('NODE_START', { why: messageOf(error) }, error))
+    })
+    child.on('exit', (code) => {
+      release()
+      const said = readFileSync(path, 'utf8')
+      // What the node said is the answer: the same words and the same code as in the foreground.
+      if (said !== '') session.terminal[session.json ? 'out' : 'err'].write(said)
+      reject(new Done(isExit(code) ? code : EXIT.failed))
+    })
+  })
+  session.result(ready, () => {
+    const places = fields([
+      ['  data', dataDir],
+      ['  API', ready.api],
+      ['  gateway', ready.gateway ?? undefined],
+      ['  log', ready.log ?? undefined],
+    ])
+    return `Cairn ${ready.version} runs in the background (process ${ready.pid}).\n\n${places}\n\nStop it with: cairn stop`
+  })
+}
+
+function isExit(code: number | null): code is ExitCode {
+  return Object.values(EXIT).some((known) => known === code && known !== EXIT.done)
+}

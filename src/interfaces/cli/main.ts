@@ -1,0 +1,24 @@
+/** The process of the command line. */
+import { run } from './run.ts'
+
+const interrupted = new AbortController()
+let signals = 0
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    signals += 1
+    interrupted.abort(new Error(name))
+    // Somebody who presses Ctrl-C again and again wants out now.
+    if (signals >= 3) process.exit(1)
+  })
+}
+// `cairn ls | head`: whoever reads has enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
+process.exitCode = await run(process.argv.slice(2), {
+  terminal: { out: process.stdout, err: process.stderr },
+  environment: process.env,
+  signal: interrupted.signal,
+})

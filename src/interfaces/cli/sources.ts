@@ -1,0 +1,110 @@
+/** What `add` and `update` read: files, folders, standard input. */
+import { createReadStream } from 'node:fs'
+import { lstat, open, readdir, stat } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { Readable } from 'node:stream'
+import { codeOf } from '../../common/errors.ts'
+import { interfaceError } from '../errors.ts'
+
+/** Standard input, as a path. */
+export const STDIN = '-'
+const CHUNK_BYTES = 1024 * 1024
+
+export interface Source {
+  /** As it was given, or found below a given folder. */
+  readonly path: string
+  readonly name: string
+  readonly folder: readonly string[]
+  /** Null: not known in advance. */
+  readonly size: number | null
+}
+
+/**
+ * The files that `paths` name. Folders need `recursive`; the files in them keep their place below the
+ * folder, whose own name comes first. Links inside folders are not followed.
+ *
+ * @param skipped - told of what is neither file nor folder
+ * @throws SOURCE_UNREADABLE, SOURCE_IS_FOLDER
+ */
+export async function* findSources(
+  paths: readonly string[],
+  { recursive, skipped }: { recursive: boolean; skipped: (path: string) => void },
+): AsyncGenerator<Source> {
+  for (const path of paths) {
+    if (path === STDIN) {
+      yield { path, name: '', folder: [], size: null }
+      continue
+    }
+    const found = await stat(path).catch((error: unknown) => {
+      throw unreadable(path, error)
+    })
+    const name = basename(resolve(path))
+    if (!found.isDirectory())
+      yield { path, name, folder: [], size: found.isFile() ? found.size : null }
+    else if (recursive) yield* below(path, name === '' ? [] : [name], skipped)
+    else throw interfaceError('SOURCE_IS_FOLDER', { path })
+  }
+}
+
+async function* below(
+  path: string,
+  folder: readonly string[],
+  skipped: (path: string) => void,
+): AsyncGenerator<Source> {
+  const names = await readdir(path).catch((error: unknown) => {
+    throw unreadable(path, error)
+  })
+  for (const name of names.sort()) {
+    const inner = join(path, name)
+    const found = await lstat(inner).catch((error: unknown) => {
+      throw unreadable(inner, error)
+    })
+    if (found.isDirectory()) yield* below(inner, [...folder, name], skipped)
+    else if (found.isFile()) yield { path: inner, name, folder, size: found.size }
+    else skipped(inner)
+  }
+}
+
+/** The bytes of a source. The stream fails with SOURCE_CHANGED when the file changes meanwhile. */
+export function readSource(path: string): Readable {
+  if (path === STDIN) return Readable.from(process.stdin, { objectMode: false })
+  return Readable.from(steadyBytes(path), { objectMode: false, highWaterMark: CHUNK_BYTES })
+}
+
+async function* steadyBytes(path: string): AsyncGenerator<Buffer> {
+  const file = await open(path, 'r').catch((error: unknown) => {
+    throw unreadable(path, error)
+  })
+  try {
+    const before = await file.stat({ bigint: true })
+    const bytes = createReadStream('', { fd: file, autoClose: false, highWaterMark: CHUNK_BYTES })
+    let read = 0n
+    for await (const chunk of bytes as AsyncIterable<Buffer>) {
+      read += BigInt(chunk.length)
+      yield chunk
+    }
+    const after = await file.stat({ bigint: true })
+    const same = before.size === after.size && before.mtimeNs === after.mtimeNs
+    // Pipes and devices have no size; for files the end of the upload waits for this.
+    if (before.isFile() && !(same && read === after.size))
+      throw interfaceError('SOURCE_CHANGED', { path })
+  } finally {
+    await file.close()
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is nothing of that name',
+  EACCES: 'its permissions do not allow it',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of the path is no folder',
+  ELOOP: 'its links go in circles',
+}
+
+function unreadable(path: string, error: unknown): Error {
+  return interfaceError(
+    'SOURCE_UNREADABLE',
+    { path, why: REASONS[codeOf(error)] ?? codeOf(error) },
+    error,
+  )
+}

@@ -1,0 +1,44 @@
+/** Words for where things stand. */
+import type { FileSummary, RecordState, Tally } from '../http/api.ts'
+
+/** `pending`, `confirmed in block 12`, `rejected (CODE)`, … */
+export function stateWords({ status, outcome, code, height }: RecordState): string {
+  if (status !== 'confirmed') return status
+  if (outcome === 'rejected') return `rejected (${code ?? 'no reason'}) in block ${height}`
+  if (outcome === 'waiting') return `waiting for another record, in block ${height}`
+  return `confirmed in block ${height}`
+}
+
+/** The same in one word, for tables. */
+export function stateWord({ status, outcome, code }: RecordState): string {
+  if (status !== 'confirmed') return status
+  if (outcome === 'rejected') return `rejected ${code ?? ''}`.trim()
+  return outcome === 'waiting' ? 'waiting' : 'confirmed'
+}
+
+/** `92.5 (4 votes)`, `-` without votes. */
+export function tallyWords({ score, authentic, suspicious, settled }: Tally): string {
+  if (score === null) return '-'
+  const votes = authentic + suspicious
+  return `${score} (${votes} ${votes === 1 ? 'vote' : 'votes'}${settled ? ', settled' : ''})`
+}
+
+/** What is special about a file. */
+export function fileWords(file: FileSummary): string {
+  const words = [file.local ? 'here' : 'elsewhere']
+  if (file.pending) words.push('pending')
+  if (file.conflict) words.push('conflict')
+  if (file.removed) words.push('removed')
+  if (file.kept) words.push('kept')
+  return words.join(', ')
+}
+
+/** `folder/name`. */
+export function pathOf({ folder, name }: { folder: readonly string[]; name: string }): string {
+  return [...folder, name].join('/')
+}
+
+/** A name, or the end of an id. */
+export function nameOf({ id, name }: { id: string; name: string | null }): string {
+  return name ?? `(${id.slice(-8)})`
+}
