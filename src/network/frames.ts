@@ -107,10 +107,12 @@ export function createFrames(
     if (readyBytes > PAUSE_ABOVE_BYTES && stream.readStatus === 'readable') stream.pause()
     wake()
   })
-  stream.addEventListener('remoteCloseWrite', () => end('clean'))
+  // `end` comes when nothing more is to be read; `close` may come while a paused stream still holds bytes.
+  stream.addEventListener('end', () => end('clean'))
   stream.addEventListener('close', ({ error }) => {
-    end(error === undefined ? 'clean' : new FrameError('ended', { cause: error }))
+    if (error !== undefined) end(new FrameError('ended', { cause: error }))
   })
+  if (stream.readableEnded) end('clean')
   const aborted = (): void => {
     end(new FrameError('aborted', { cause: signal.reason }))
     abort()
@@ -122,7 +124,13 @@ export function createFrames(
     const frame = ready.shift()
     if (frame === undefined) return undefined
     readyBytes -= frame.length
-    if (readyBytes <= PAUSE_ABOVE_BYTES / 2 && stream.readStatus === 'paused') stream.resume()
+    if (readyBytes <= PAUSE_ABOVE_BYTES / 2 && stream.readStatus === 'paused') {
+      try {
+        stream.resume()
+      } catch (cause) {
+        end(new FrameError('ended', { cause }))
+      }
+    }
     return frame
   }
 
@@ -153,17 +161,12 @@ export function createFrames(
       const whole = new Uint8Array(LENGTH_BYTES + frame.length)
       new DataView(whole.buffer).setUint32(0, frame.length)
       whole.set(frame, LENGTH_BYTES)
-      const limit = new AbortController()
-      const cancel = clock.after(idleMs, () => limit.abort())
       try {
-        if (!stream.send(whole)) {
-          await stream.onDrain({ signal: AbortSignal.any([signal, limit.signal]) })
-        }
+        stream.send(whole)
       } catch (cause) {
-        throw new FrameError(limit.signal.aborted ? 'timeout' : 'ended', { cause })
-      } finally {
-        cancel()
+        throw new FrameError('ended', { cause })
       }
+      await drained(stream, { clock, signal, idleMs })
     },
     close: async () => {
       signal.removeEventListener('abort', aborted)
@@ -179,3 +182,33 @@ export function createFrames(
     },
   }
 }
+
+/**
+ * Resolves when what was sent is on its way. Not libp2p's own `onDrain`: from the second time on that one
+ * resolves at once, and the bytes pile up.
+ */
+async function drained(
+  stream: Stream,
+  { clock, signal, idleMs }: { clock: Clock; signal: AbortSignal; idleMs: number },
+): Promise<void> {
+  while (stream.writeBufferLength > 0) {
+    const before = stream.writeBufferLength
+    if (stream.status !== 'open' || signal.aborted) throw new FrameError('ended')
+    const late = await new Promise<boolean>((resolve) => {
+      const finish = (isLate: boolean): void => {
+        cancel()
+        for (const name of WRITE_EVENTS) stream.removeEventListener(name, moved)
+        signal.removeEventListener('abort', moved)
+        resolve(isLate)
+      }
+      // libp2p sends on in a microtask of its own after `drain`: look again after that.
+      const moved = (): void => queueMicrotask(() => queueMicrotask(() => finish(false)))
+      const cancel = clock.after(idleMs, () => finish(true))
+      for (const name of WRITE_EVENTS) stream.addEventListener(name, moved)
+      signal.addEventListener('abort', moved)
+    })
+    if (late && stream.writeBufferLength >= before) throw new FrameError('timeout')
+  }
+}
+
+const WRITE_EVENTS = ['drain', 'idle', 'close'] as const

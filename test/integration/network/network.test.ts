@@ -229,7 +229,7 @@ describe('network', () => {
     await a.network.host.libp2p.handle(SYNC_PROTOCOL, () => {})
     const protocol = createSyncProtocol(
       { libp2p, clock: systemClock, logger: silentLogger },
-      { idleMs: 100 },
+      { idleMs: 700 },
     )
     const question = protocol.peer(a.network.host.device).status(AbortSignal.timeout(5000))
     assert.equal(await rejection(question), 'SYNC_TIMEOUT')
