@@ -35,6 +35,8 @@ export type LocalChoice = 'kept' | 'freed'
 export interface Lease {
   /** Idempotent. What is not pinned by then may be collected. */
   release(): void
+  /** Of a root: ends it, and what is here of the root waits a week for the next try. */
+  suspend(): void
 }
 
 export interface Pins {
@@ -85,6 +87,10 @@ export function createPins({ db, store, now }: PinsComponents): PinBook {
   const addLease = db.prepare<{ number: number }>(
     'INSERT INTO leases (root, since) VALUES (?, ?) RETURNING number',
   )
+  // One row for a root, however often its fetch is tried.
+  const renewLease = db.prepare<{ number: number }>(
+    'UPDATE leases SET since = ?2 WHERE root = ?1 RETURNING number',
+  )
   const endLease = db.prepare('DELETE FROM leases WHERE number = ?')
   const endLeasesOf = db.prepare('DELETE FROM leases WHERE root = ?')
   const leased = db.prepare<{ root: ContentId }>(
@@ -108,7 +114,8 @@ export function createPins({ db, store, now }: PinsComponents): PinBook {
   )
   const clearChoice = db.prepare('DELETE FROM local_choices WHERE file = ?')
 
-  const live = new Set<number>()
+  /** Holders of each lease in this process. */
+  const live = new Map<number, number>()
   let turn: Promise<unknown> = Promise.resolve()
   const alone = <T>(job: () => Promise<T>): Promise<T> => {
     const result = turn.then(job)
@@ -141,12 +148,21 @@ export function createPins({ db, store, now }: PinsComponents): PinBook {
 
   const pins: PinBook = {
     lease: (root) => {
-      const number = addLease.get(root ?? null, now())?.number ?? 0
-      live.add(number)
+      const renewed = root === undefined ? undefined : renewLease.get(root, now())
+      const number = (renewed ?? addLease.get(root ?? null, now()))?.number ?? 0
+      live.set(number, (live.get(number) ?? 0) + 1)
+      let held = true
+      const end = (last: () => void): void => {
+        if (!held) return
+        held = false
+        const holders = (live.get(number) ?? 1) - 1
+        if (holders > 0) live.set(number, holders)
+        else live.delete(number)
+        if (holders === 0) last()
+      }
       return {
-        release: () => {
-          if (live.delete(number)) endLease.run(number)
-        },
+        release: () => end(() => void endLease.run(number)),
+        suspend: () => end(root === undefined ? () => void endLease.run(number) : () => {}),
       }
     },
     pin: async (root, signal) => {

@@ -18,12 +18,13 @@ export const FILE_ERRORS = {
   FILE_NOT_OWNER: {
     says: 'The file "{name}" belongs to another user; only its owner can change it.',
   },
-  /** A name, folder or media type that the network's rules refuse. */
-  FILE_MEDIA_TYPE: { says: 'The media type "{mediaType}" is not one: it looks like "text/plain".' },
-  FILE_VISIBILITY: { says: 'The visibility "{visibility}" is not known: use "public".' },
-  FILE_TOO_MANY_HEADS: {
-    says: 'The file has {heads} concurrent versions; at most {limit} can be covered at once.',
-  },
+  /** A name that could leave its folder, break a line, or is too long; chain/names.ts says what is one. */
+  FILE_NAME: { says: 'The name {fault}. Choose another with --name.' },
+  FILE_FOLDER: { says: 'The folder cannot be used: {fault}.' },
+  FILE_MEDIA_TYPE: { says: 'The media type {fault}: it looks like "text/plain".' },
+  FILE_VISIBILITY: { says: 'The visibility is not known: use "public".' },
+  /** No user, or several, go by this text. */
+  OWNER_NOT_FOUND: { says: '{count} users go by "{text}". "cairn users" lists names and ids.' },
   /** The bytes do not belong together as the record says. */
   CONTENT_MALFORMED: {
     says: 'The content {root} is not what its record says ({reason}). It cannot be shown; tell its owner.',

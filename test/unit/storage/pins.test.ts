@@ -265,6 +265,20 @@ describe('pins', () => {
       await bench.pins.pin(cid.toString() as ContentId, signal)
     }))
 
+  it('one row for a root, however often its fetch is tried; the last holder ends it', () =>
+    withPins(async ({ pins, db }) => {
+      const { root } = treeOf([1])
+      const rows = (): number | undefined =>
+        db.prepare<{ n: number }>('SELECT count(*) AS n FROM leases').get()?.n
+      for (let n = 0; n < 3; n += 1) pins.lease(root).suspend()
+      assert.equal(rows(), 1)
+      const [first, second] = [pins.lease(root), pins.lease(root)]
+      first.release()
+      assert.deepEqual(pins.leasedRoots(), [root])
+      second.release()
+      assert.equal(rows(), 0)
+    }))
+
   it('remembers what the person wants of a file here', () =>
     withPins(async ({ pins }) => {
       const file = 'bafyfile' as FileId

@@ -1,0 +1,160 @@
+/**
+ * Lets go of content that no file wants any more, and then of its bytes. Runs now and then beside everything
+ * else; what it may delete, and what not, stands in storage/pins-sweep.ts.
+ */
+import type { ContentId, FileId, VersionId } from '../../chain/ids.ts'
+import type { Clock } from '../../common/clock.ts'
+import { codeOf } from '../../common/errors.ts'
+import type { Startable } from '../../common/lifecycle.ts'
+import type { Logger } from '../../common/logger.ts'
+import type { ContentBlockstore } from '../../storage/blockstore.ts'
+import type { ChainStore, StoredRecord } from '../../storage/chain-store.ts'
+import type { PinBook } from '../../storage/pins.ts'
+import { GRACE_MS, type SweepResult, sweep } from '../../storage/pins-sweep.ts'
+
+/** Blocks above a removal before the bytes may go: what a reorg without an alarm can still undo. */
+export const REMOVAL_BLOCKS = 100
+/** Milliseconds since a removal before the bytes may go: a week for a second thought, or for a device on a journey. */
+export const REMOVAL_MS: number = 7 * 24 * 3600 * 1000
+/** Milliseconds between two runs. */
+const EVERY_MS: number = GRACE_MS
+/** Roots looked at between two turns of the event loop. */
+const PAGE = 100
+
+/** Where a removal stands on the best chain. */
+export interface Removal {
+  readonly height: number
+  /** Time of its block, milliseconds UTC. */
+  readonly time: number
+}
+
+/** Whether the bytes of a version that was removed so may be freed. */
+export function isRemovalDeep(
+  removal: Removal,
+  now: { readonly height: number; readonly time: number },
+): boolean {
+  const blocks = now.height - removal.height
+  return blocks >= REMOVAL_BLOCKS && now.time - removal.time >= REMOVAL_MS
+}
+
+export interface CollectResult extends SweepResult {
+  /** Roots that no file wants any more. */
+  readonly unpinned: number
+}
+
+export interface Collector extends Startable {
+  /** One run, after the one that is under way. @throws disk errors; the signal's reason */
+  collect(signal: AbortSignal): Promise<CollectResult>
+}
+
+export interface CollectorComponents {
+  readonly store: Pick<ChainStore, 'projections' | 'tip' | 'block'>
+  readonly pins: PinBook
+  readonly content: Pick<ContentBlockstore, 'bytes' | 'digests' | 'deleteIfUnusedSince'>
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export function createCollector(components: CollectorComponents): Collector {
+  const { store, pins, content, clock } = components
+  const { projections } = store
+  const logger = components.logger.child('collector')
+
+  const isDeep = ({ place, outcome }: StoredRecord): boolean => {
+    const block = place === undefined ? undefined : store.block(place.block)
+    if (block === undefined || outcome !== 'applied') return false
+    return isRemovalDeep(
+      { height: block.height, time: block.header.time },
+      { height: store.tip().height, time: clock.now() },
+    )
+  }
+  /** Versions of which removals say so, deep enough; `all`: the last current version went that way. */
+  const goneOf = (file: FileId): ReadonlySet<VersionId> | 'all' => {
+    const removals = projections
+      .recordsOf(file)
+      .filter(({ record }) => record.type === 'file.remove')
+    const live = removals.filter(({ outcome }) => outcome !== 'rejected')
+    if (projections.file(file)?.removed === true && live.length > 0 && live.every(isDeep))
+      return 'all'
+    return new Set(
+      live
+        .filter(isDeep)
+        .flatMap(({ record }) => (record.type === 'file.remove' ? record.body.parents : [])),
+    )
+  }
+  const isWanted = (root: ContentId, file: FileId): boolean => {
+    if (pins.choice(file) === 'freed') return false
+    const gone = goneOf(file)
+    return projections.versionsOf(file).some(({ version, record, outcome }) => {
+      const names = 'root' in record.body && record.body.root === root
+      if (!names || outcome === 'rejected') return false
+      return gone !== 'all' && !gone.has(version)
+    })
+  }
+  /** Pins that no file wants. A pin without any file is an add that ended between pin and record. */
+  const unpinUnwanted = async (signal: AbortSignal): Promise<number> => {
+    let unpinned = 0
+    let page = pins.pinned(PAGE)
+    while (page.length > 0) {
+      signal.throwIfAborted()
+      for (const { root, since } of page) {
+        const files = projections.filesByRoot(root)
+        const young = clock.now() - since < GRACE_MS
+        if (young || files.some((file) => isWanted(root, file))) continue
+        pins.unpin(root)
+        unpinned += 1
+      }
+      await new Promise((resolve) => setImmediate(resolve))
+      page = pins.pinned(PAGE, page.at(-1)?.root)
+    }
+    return unpinned
+  }
+  const run = async (signal: AbortSignal): Promise<CollectResult> => {
+    const unpinned = await unpinUnwanted(signal)
+    const swept = await sweep({ pins, store: content, now: clock.now }, signal)
+    if (swept.incomplete.length > 0) {
+      logger.warn('Content that is held here lacks parts; nothing was deleted', {
+        roots: swept.incomplete.length,
+      })
+    }
+    if (swept.blocks > 0) logger.info('Unwanted content was deleted', { bytes: swept.bytes })
+    return { ...swept, unpinned }
+  }
+
+  let stopping: AbortController | undefined
+  let running: Promise<unknown> = Promise.resolve()
+  let cancel: () => void = () => {}
+  const collect = (signal: AbortSignal): Promise<CollectResult> => {
+    const result = running.then(() => run(signal))
+    running = result.catch(() => {})
+    return result
+  }
+  const plan = (controller: AbortController): void => {
+    cancel = clock.after(EVERY_MS, () => {
+      collect(controller.signal)
+        .catch((error) => {
+          if (!controller.signal.aborted) {
+            logger.error('Unwanted content could not be deleted', { code: codeOf(error) })
+          }
+        })
+        .finally(() => {
+          if (!controller.signal.aborted) plan(controller)
+        })
+    })
+  }
+
+  return {
+    collect,
+    start: async () => {
+      if (stopping !== undefined) return
+      stopping = new AbortController()
+      plan(stopping)
+    },
+    stop: async () => {
+      stopping?.abort()
+      stopping = undefined
+      cancel()
+      await running
+    },
+  }
+}

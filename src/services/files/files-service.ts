@@ -1,0 +1,157 @@
+/**
+ * Files: the verbs of a person. Each is durable when it resolves.
+ *
+ * @example
+ * const added = await files.add(createReadStream(path), { name: 'a.txt', visibility: 'public' }, { signal })
+ * for await (const part of files.read(added.file, {}, signal)) process.stdout.write(part)
+ */
+import type { FileId, UserId, VersionId } from '../../chain/ids.ts'
+import type { FileEntry } from '../../storage/projections.ts'
+import type { FilesComponents } from './components.ts'
+import { createCopies, type ReadOptions, type WantedVersion } from './copies.ts'
+import { fileError } from './errors.ts'
+import { findFile } from './find.ts'
+import { createPublishing } from './publishing.ts'
+import type {
+  AccessEntry,
+  AddedFile,
+  AddOptions,
+  AddWork,
+  FetchedFile,
+  FileInfo,
+  FileQuery,
+  FileSummary,
+  HistoryEntry,
+  Page,
+  WorkOptions,
+} from './types.ts'
+import { createFileViews } from './views.ts'
+
+/** Files of one page at most. */
+const MAX_PAGE = 1000
+
+export interface FilesService {
+  /**
+   * @throws FILE_NAME, FILE_FOLDER, FILE_MEDIA_TYPE, FILE_VISIBILITY, FILE_CHANGED, STORAGE_FULL, NOT_ADMITTED;
+   *   then nothing was added
+   */
+  add(source: AsyncIterable<Uint8Array>, options: AddOptions, work: AddWork): Promise<AddedFile>
+  /** A version that follows all current ones. What `options` leaves out stays. @throws also FILE_NOT_OWNER, FILE_REMOVED */
+  update(
+    file: string,
+    source: AsyncIterable<Uint8Array>,
+    options: Partial<AddOptions>,
+    work: AddWork,
+  ): Promise<AddedFile>
+  /** A tombstone over all current versions. @throws FILE_NOT_OWNER, FILE_REMOVED */
+  remove(file: string, signal: AbortSignal): Promise<{ readonly record: string }>
+  /** @throws OWNER_NOT_FOUND */
+  list(query: FileQuery): Page<FileSummary>
+  /** The file that a text names; see find.ts. @throws FILE_NOT_FOUND, FILE_AMBIGUOUS */
+  find(text: string): FileSummary
+  info(file: string): FileInfo
+  /** All that happened to it, in chain order, pending last. */
+  history(file: string): readonly HistoryEntry[]
+  accesses(file: string): readonly AccessEntry[]
+  /**
+   * Brings all bytes of a version (default: the shown one) here, verified one by one and as a whole; goes on
+   * where an earlier try stopped. Records an access when the file is another user's.
+   *
+   * @throws VERSION_NOT_FOUND, CONTENT_MISSING, CONTENT_MALFORMED, CONTENT_DIFFERS, transfer errors
+   */
+  fetch(
+    file: string,
+    options: { readonly version?: string },
+    work: WorkOptions,
+  ): Promise<FetchedFile>
+  /**
+   * Bytes of a version, each block verified before it is given out, what is missing or damaged here asked of
+   * other devices. A read of the whole file ends with CONTENT_DIFFERS when its SHA-256 is not the record's.
+   *
+   * @throws at once VERSION_NOT_FOUND, RANGE_OUTSIDE; while reading as `fetch`, and CONTENT_DAMAGED
+   */
+  read(
+    file: string,
+    options: ReadOptions & { readonly version?: string },
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array>
+  /** Holds the current versions here whatever the policy says; brings what is missing. */
+  keep(file: string, signal: AbortSignal): Promise<void>
+  /** Lets the bytes here go. @throws FREE_LAST_COPY unless forced */
+  free(file: string, signal: AbortSignal, options?: { readonly force?: boolean }): Promise<void>
+}
+
+export function createFilesService(components: FilesComponents): FilesService {
+  const { store, directory } = components
+  const { projections } = store
+  const views = createFileViews(components)
+  const publishing = createPublishing(components)
+  const copies = createCopies(components)
+
+  const entryOf = (file: string): FileEntry => {
+    const entry = projections.file(file as FileId)
+    if (entry === undefined) throw fileError('FILE_NOT_FOUND', { text: file.slice(0, 80) })
+    return entry
+  }
+  const wantedOf = (entry: FileEntry, version?: string): WantedVersion => {
+    if (version === undefined) return { version: entry.version, record: entry.record }
+    const found = views.versions(entry.file).find((each) => each.version === version)
+    if (found === undefined) throw fileError('VERSION_NOT_FOUND', { version: version.slice(0, 80) })
+    return found
+  }
+  const ownerOf = (text: string): UserId => {
+    const users = directory.users().filter(({ user, name }) => user === text || name === text)
+    const exact = users.find(({ user }) => user === text)
+    const only = exact ?? (users.length === 1 ? users[0] : undefined)
+    if (only === undefined) {
+      throw fileError('OWNER_NOT_FOUND', { text: text.slice(0, 80), count: users.length })
+    }
+    return only.user
+  }
+
+  return {
+    add: publishing.add,
+    update: async (file, source, options, work) =>
+      publishing.update(entryOf(file), source, options, work),
+    remove: async (file, signal) => publishing.remove(entryOf(file), signal),
+    list: ({ owner, search, all, limit, after }) => {
+      const size = Math.max(1, Math.min(MAX_PAGE, Math.trunc(limit)))
+      // One more than asked for tells whether there is a next page.
+      const found = projections.listFiles({
+        limit: size + 1,
+        ...(owner === undefined ? {} : { owner: ownerOf(owner) }),
+        ...(search === undefined ? {} : { search: search.normalize('NFC') }),
+        ...(all === undefined ? {} : { all }),
+        ...(after === undefined ? {} : { after: after as FileId }),
+      })
+      const items = found.slice(0, size).map(views.summary)
+      return { items, next: found.length > size ? (items.at(-1)?.file ?? null) : null }
+    },
+    find: (text) => views.summary(findFile(projections, directory, text)),
+    info: (file) => views.info(entryOf(file)),
+    history: (file) => views.history(entryOf(file).file),
+    accesses: (file) => views.accesses(entryOf(file).file),
+    fetch: async (file, { version }, work) => {
+      const entry = entryOf(file)
+      return copies.fetch(entry, wantedOf(entry, version), work)
+    },
+    read: (file, { version, ...range }, signal) => {
+      const wanted = wantedOf(entryOf(file), version)
+      const { size } = wanted.record.body
+      if ((range.offset ?? 0) > size) {
+        throw fileError('RANGE_OUTSIDE', { offset: range.offset, size })
+      }
+      return copies.read(wanted, range, signal)
+    },
+    keep: async (file, signal) => {
+      const entry = entryOf(file)
+      const heads = new Set<VersionId>(entry.heads)
+      const current = views.versions(entry.file).filter(({ version }) => heads.has(version))
+      await copies.keep(entry, current, signal)
+    },
+    free: async (file, signal, options = {}) => {
+      const entry = entryOf(file)
+      await copies.free(entry, views.versions(entry.file), options, signal)
+    },
+  }
+}

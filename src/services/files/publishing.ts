@@ -1,0 +1,113 @@
+/** Verbs that sign: add, update, remove. Content is on the disk before the record that names it. */
+import type { FileId } from '../../chain/ids.ts'
+import { MAX_PARENTS, type SignedRecord, type Statement } from '../../chain/record.ts'
+import { toHex } from '../../common/bytes.ts'
+import type { FileEntry } from '../../storage/projections.ts'
+import type { FilesComponents } from './components.ts'
+import { fileError } from './errors.ts'
+import { type Imported, importContent } from './import.ts'
+import { type Labels, labelsOf } from './options.ts'
+import { createProgress } from './progress.ts'
+import type { AddedFile, AddOptions, AddWork } from './types.ts'
+
+export interface Publishing {
+  add(source: AsyncIterable<Uint8Array>, options: AddOptions, work: AddWork): Promise<AddedFile>
+  update(
+    entry: FileEntry,
+    source: AsyncIterable<Uint8Array>,
+    options: Partial<AddOptions>,
+    work: AddWork,
+  ): Promise<AddedFile>
+  remove(entry: FileEntry, signal: AbortSignal): Promise<{ readonly record: string }>
+}
+
+export function createPublishing(components: FilesComponents): Publishing {
+  const { records, content, pins, self, events, clock } = components
+
+  /**
+   * 1. lease, before the first block is looked for
+   * 2. blocks, then their directories, flushed
+   * 3. pin, so that a crash after the record cannot leave it without its bytes; one that stays without a
+   *    record is found by the collector
+   * 4. record, flushed in journal and database
+   */
+  const publishContent = async (
+    source: AsyncIterable<Uint8Array>,
+    labels: Labels,
+    work: AddWork,
+    statementOf: (version: Imported & Labels) => Statement,
+  ): Promise<AddedFile> => {
+    const { signal, unchanged } = work
+    signal.throwIfAborted()
+    const progress = createProgress(clock, work.onProgress)
+    const lease = pins.lease()
+    try {
+      const imported = await importContent(content, source, {
+        signal,
+        onBytes: (bytes) => progress.tell({ bytes, total: null }),
+      })
+      if (unchanged !== undefined && !(await unchanged())) throw fileError('FILE_CHANGED')
+      await content.flush()
+      signal.throwIfAborted()
+      const wasPinned = pins.isPinned(imported.root)
+      pins.pinFlushed(imported.root)
+      let record: SignedRecord
+      try {
+        record = await records.publish(statementOf({ ...imported, ...labels }), signal)
+      } catch (error) {
+        if (!wasPinned) pins.unpin(imported.root)
+        throw error
+      }
+      progress.end()
+      return told(record, imported, labels)
+    } finally {
+      lease.release()
+    }
+  }
+
+  const told = (record: SignedRecord, imported: Imported, { name }: Labels): AddedFile => {
+    const version = record.identity
+    const file: FileId = record.type === 'file.update' ? record.body.file : version
+    const { root, size } = imported
+    events.emit('file:add', { file, version, record: record.id })
+    events.emit('copy:verified', { version, root, size })
+    return { file, version, root, name, size, sha256: toHex(imported.sha256), record: record.id }
+  }
+
+  const checkChangeable = (entry: FileEntry): void => {
+    const { name } = entry.record.body
+    if (entry.owner !== self.user()) throw fileError('FILE_NOT_OWNER', { name })
+    if (entry.removed) throw fileError('FILE_REMOVED', { name })
+  }
+  const parentsOf = (entry: FileEntry): FileEntry['heads'] => entry.heads.slice(0, MAX_PARENTS)
+
+  return {
+    add: async (source, options, work) => {
+      const labels = labelsOf(options)
+      return publishContent(source, labels, work, (version) => ({
+        type: 'file.add',
+        body: bodyOf(version),
+      }))
+    },
+    update: async (entry, source, options, work) => {
+      checkChangeable(entry)
+      const labels = labelsOf(options, entry.record.body)
+      return publishContent(source, labels, work, (version) => ({
+        type: 'file.update',
+        // All current versions are followed: an update resolves a conflict.
+        body: { ...bodyOf(version), file: entry.file, parents: parentsOf(entry) },
+      }))
+    },
+    remove: async (entry, signal) => {
+      checkChangeable(entry)
+      const body = { file: entry.file, parents: parentsOf(entry) }
+      const record = await records.publish({ type: 'file.remove', body }, signal)
+      return { record: record.id }
+    },
+  }
+}
+
+function bodyOf(version: Imported & Labels) {
+  const { root, size, storedSize, sha256, name, folder, mediaType, visibility } = version
+  return { root, size, storedSize, sha256, name, folder, mediaType, visibility }
+}

@@ -1,0 +1,164 @@
+/**
+ * What the file verbs take and give. Ids are CID text (devices: libp2p peer ids), times milliseconds UTC, sizes
+ * bytes, hashes lower-case hexadecimal, weights thousandths. What is not known is null, never missing.
+ */
+import type { Named } from '../explorer/directory.ts'
+import type { RecordState } from '../explorer/record-state.ts'
+
+export interface AddOptions {
+  /** File name; put into Unicode's form NFC. */
+  readonly name: string
+  /** Folders above the file, outermost first. */
+  readonly folder?: readonly string[]
+  /** Found by the name when it is missing. */
+  readonly mediaType?: string
+  readonly visibility: 'public'
+}
+
+/** Progress in plain bytes of an add, in stored bytes of a fetch. */
+export interface Progress {
+  readonly bytes: number
+  readonly total: number | null
+}
+
+export interface WorkOptions {
+  readonly signal: AbortSignal
+  /** Called at most some ten times a second. */
+  readonly onProgress?: (progress: Progress) => void
+}
+
+export interface AddWork extends WorkOptions {
+  /** Asked after the last byte: whether the source is still what it was when the first byte was read. */
+  readonly unchanged?: () => Promise<boolean>
+}
+
+/** A version's content, as told to whoever added or fetched it. */
+export interface FetchedFile {
+  readonly file: string
+  readonly version: string
+  readonly root: string
+  readonly name: string
+  readonly size: number
+  readonly sha256: string
+}
+
+export interface AddedFile extends FetchedFile {
+  readonly record: string
+}
+
+/** What people think of a version: confirmed votes alone. */
+export interface Tally {
+  /** 0 to 100, one decimal; null without votes. */
+  readonly score: number | null
+  readonly authentic: number
+  readonly suspicious: number
+  readonly weight: number
+  readonly settled: boolean
+}
+
+export interface FileVersion {
+  readonly version: string
+  /** 1 for the first, in chain order, pending ones last. */
+  readonly number: number
+  readonly record: string
+  readonly name: string
+  readonly folder: readonly string[]
+  readonly mediaType: string
+  readonly size: number
+  readonly storedSize: number
+  readonly sha256: string
+  readonly root: string
+  readonly visibility: 'public'
+  readonly parents: readonly string[]
+  readonly user: Named
+  readonly device: Named
+  readonly time: number
+  readonly state: RecordState
+  /** Nothing follows it and it is not removed. */
+  readonly current: boolean
+  readonly removed: boolean
+  /** All its bytes are on this device. */
+  readonly local: boolean
+  readonly tally: Tally
+}
+
+/** A file by its newest current version (its newest of all, when it is removed). */
+export interface FileSummary {
+  readonly file: string
+  readonly version: string
+  readonly name: string
+  readonly folder: readonly string[]
+  readonly mediaType: string
+  readonly size: number
+  readonly sha256: string
+  readonly root: string
+  readonly visibility: 'public'
+  readonly owner: Named
+  readonly added: number
+  readonly updated: number
+  readonly versions: number
+  /** Several versions are current. */
+  readonly conflict: boolean
+  readonly removed: boolean
+  readonly pending: boolean
+  readonly local: boolean
+  /** Held here whatever the policy says. */
+  readonly kept: boolean
+  readonly tally: Tally
+}
+
+export interface FileInfo extends FileSummary {
+  readonly versionList: readonly FileVersion[]
+  /** Devices known to hold the shown version complete, this one among them. */
+  readonly copies: readonly Named[]
+  /** Recorded accesses by other users. */
+  readonly accesses: number
+}
+
+export interface HistoryEntry {
+  readonly time: number
+  readonly record: string
+  readonly type: string
+  readonly user: Named
+  readonly device: Named
+  readonly version: string | null
+  readonly number: number | null
+  readonly verdict: string | null
+  readonly comment: string | null
+  readonly state: RecordState
+}
+
+export interface AccessEntry {
+  readonly time: number
+  readonly record: string
+  readonly version: string
+  readonly user: Named
+  readonly device: Named
+  readonly state: RecordState
+}
+
+export interface FileQuery {
+  /** User id or name. */
+  readonly owner?: string
+  /** Part of a name or folder, without regard to case. */
+  readonly search?: string
+  /** Removed ones too. */
+  readonly all?: boolean
+  readonly limit: number
+  /** The `next` of the page before. */
+  readonly after?: string
+}
+
+/** `next` is null on the last page. */
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly next: string | null
+}
+
+/** One of several files that a text may mean. */
+export interface Candidate {
+  readonly file: string
+  readonly name: string
+  readonly owner: string | null
+  readonly size: number
+}
