@@ -2,7 +2,8 @@
 import { InvalidArgumentError, Option } from 'commander'
 import type { Client } from '../client/client.ts'
 import { interfaceError } from '../errors.ts'
-import type { RecordDetail, RecordState } from '../http/api.ts'
+import type { RecordDetail } from '../http/api-chain.ts'
+import type { RecordState } from '../http/api-common.ts'
 import type { Session } from './session.ts'
 
 const DEFAULT_SECONDS = 60

@@ -1,5 +1,6 @@
 /** Words for where things stand. */
-import type { FileSummary, RecordState, Tally } from '../http/api.ts'
+import type { RecordState } from '../http/api-common.ts'
+import type { FileSummary, Tally } from '../http/api-files.ts'
 
 /** `pending`, `confirmed in block 12`, `rejected (CODE)`, … */
 export function stateWords({ status, outcome, code, height }: RecordState): string {

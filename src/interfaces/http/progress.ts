@@ -5,7 +5,7 @@
  */
 
 import { errorBody } from './answer.ts'
-import type { Progress } from './api.ts'
+import type { Progress } from './api-files.ts'
 import type { Answer, Exchange } from './route.ts'
 
 export const NDJSON = 'application/x-ndjson'

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { CairnError } from '../../common/errors.ts'
 import { interfaceError } from '../errors.ts'
 import { check, type ObjectSchema } from '../json-schema.ts'
-import type { AddOptions } from './api.ts'
+import type { AddOptions } from './api-files.ts'
 import { type Exchange, objectOf } from './route.ts'
 import { bodyOf } from './streams.ts'
 

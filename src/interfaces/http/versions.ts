@@ -1,5 +1,5 @@
 import { interfaceError } from '../errors.ts'
-import type { FileInfo, FileVersion } from './api.ts'
+import type { FileInfo, FileVersion } from './api-files.ts'
 
 /**
  * The version of a file that `wanted` names: its number, its id or an unambiguous beginning of that; the

@@ -5,16 +5,16 @@ import { importer } from 'ipfs-unixfs-importer'
 import { CID } from 'multiformats/cid'
 import { CairnError } from '../../../src/common/errors.ts'
 import { createEvents } from '../../../src/common/events.ts'
+import type { NodeApi } from '../../../src/interfaces/http/api.ts'
+import type { RecordState } from '../../../src/interfaces/http/api-common.ts'
 import type {
   AddedFile,
   AddOptions,
   FileInfo,
   FileVersion,
-  NodeApi,
-  RecordState,
   Tally,
   Vote,
-} from '../../../src/interfaces/http/api.ts'
+} from '../../../src/interfaces/http/api-files.ts'
 import type { NodeEvents } from '../../../src/services/events.ts'
 
 const PENDING: RecordState = {
@@ -308,7 +308,7 @@ export function createFakeNode() {
         listen: [],
         bootstrap: [],
         relays: [],
-        lanDiscovery: false,
+        lan: false,
       }),
     },
     content: {

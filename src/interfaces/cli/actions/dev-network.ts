@@ -3,12 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LoadedConfig } from '../../config/load.ts'
-import { type Daemon, startDaemon } from '../../daemon.ts'
+import type { Daemon } from '../../daemon.ts'
 import { openLogFile } from '../../log-file.ts'
+import { nodeLogger, stopRequest, stopWithin } from '../node-run.ts'
 import type { Session } from '../session.ts'
 import { startDocument } from '../start-text.ts'
 import { programVersion } from '../version.ts'
-import { nodeLogger, stopRequest, stopWithin } from './start.ts'
 
 const NODES = [
   { folder: 'a', user: 'Ada', device: 'laptop' },
@@ -19,6 +19,7 @@ const NODES = [
 /** Runs until it is stopped, then removes everything. Ports that were not asked for are chosen by the system. */
 export async function runDevNetwork(session: Session, loaded: LoadedConfig): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), 'cairn-dev-'))
+  const { startDaemon } = await import('../../daemon.ts')
   const version = programVersion()
   const daemons: Daemon[] = []
   const logs = NODES.map(({ folder }) => openLogFile(join(root, folder)))

@@ -9,10 +9,10 @@ import type {
   BlockSummary,
   ChainSummary,
   ChainVerification,
-  Page,
   RecordDetail,
   RecordSummary,
-} from '../../http/api.ts'
+} from '../../http/api-chain.ts'
+import type { Page } from '../../http/api-common.ts'
 import { count, fields, shortId, size, table, time } from '../format.ts'
 import { wholeNumber } from '../records-wait.ts'
 import type { CommandSetup } from '../register.ts'

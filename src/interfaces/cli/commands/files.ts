@@ -1,6 +1,7 @@
 /** ls, info, history, rm, keep, free, access-log. */
 import type { Command } from 'commander'
-import type { AccessEntry, FileInfo, FileSummary, HistoryEntry, Page } from '../../http/api.ts'
+import type { Page } from '../../http/api-common.ts'
+import type { AccessEntry, FileInfo, FileSummary, HistoryEntry } from '../../http/api-files.ts'
 import { count, duration, fields, printable, shortId, size, table, time } from '../format.ts'
 import { waitConfirmed, waitOptions, wholeNumber } from '../records-wait.ts'
 import type { CommandSetup } from '../register.ts'

@@ -1,7 +1,7 @@
 /** vote, votes. */
 import { MAX_COMMENT_CHARACTERS } from '../../../chain/record.ts'
 import { interfaceError } from '../../errors.ts'
-import type { Tally, Vote } from '../../http/api.ts'
+import type { Tally, Vote } from '../../http/api-files.ts'
 import { printable, table, time } from '../format.ts'
 import { waitConfirmed, waitOptions } from '../records-wait.ts'
 import type { CommandSetup } from '../register.ts'

@@ -1,7 +1,8 @@
 /** The chain: blocks, records, a check of everything, a CAR of it. */
 import type { NodeEvents } from '../../../services/events.ts'
 import { interfaceError } from '../../errors.ts'
-import type { ChainApi, NodeApi, RecordDetail } from '../api.ts'
+import type { NodeApi } from '../api.ts'
+import type { ChainApi, RecordDetail } from '../api-chain.ts'
 import { answerWithProgress } from '../progress.ts'
 import { objectOf, ok, type Route, route } from '../route.ts'
 import { sendAll } from '../streams.ts'
