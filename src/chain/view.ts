@@ -151,8 +151,11 @@ export function readValue<T>(view: StateView, key: string, codec: ValueCodec<T>)
 export function createMapView(map: ReadonlyMap<string, Uint8Array>): StateView {
   return {
     get: (key) => map.get(key),
-    list: (prefix) =>
-      [...map].filter(([key]) => key.startsWith(prefix)).sort(([a], [b]) => compareKeys(a, b)),
+    list: (prefix) => {
+      const entries: (readonly [string, Uint8Array])[] = []
+      for (const entry of map) if (entry[0].startsWith(prefix)) entries.push(entry)
+      return entries.sort(([a], [b]) => compareKeys(a, b))
+    },
   }
 }
 

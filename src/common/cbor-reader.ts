@@ -7,6 +7,7 @@
  * does not own: what the values mean (schema.ts), their ids (dag-cbor.ts)
  */
 import { CID } from 'multiformats/cid'
+import { equalBytes } from './bytes.ts'
 import { CborLink, type CborValue } from './cbor-value.ts'
 import { CID_BYTES, isPlainCid, plainCidText } from './cid-text.ts'
 import { encodingError } from './errors.ts'
@@ -93,12 +94,7 @@ export function createCborReader(input: Uint8Array): CborReader {
     if (size === CID_BYTES + 1 && isPlainCid(bytes, start)) {
       return new CborLink(plainCidText(bytes, start), bytes[start + 1] ?? 0, true)
     }
-    try {
-      const cid = CID.decode(bytes.slice(start, offset))
-      return new CborLink(cid.toString(), cid.code, false)
-    } catch (error) {
-      throw encodingError('a link is malformed', error)
-    }
+    return otherLink(bytes.subarray(start, offset))
   }
 
   const readMap = (size: number, depth: number): CborValue => {
@@ -180,6 +176,18 @@ export function createCborReader(input: Uint8Array): CborReader {
     listHead: () => head(MAJOR.list, 'list'),
     mapHead: () => head(MAJOR.map, 'map'),
   }
+}
+
+/** A link of another form than this project's own. Its text has to lead back to the same bytes. */
+function otherLink(bytes: Uint8Array): CborLink {
+  try {
+    const cid = CID.decode(bytes)
+    const link = new CborLink(cid.toString(), cid.code, false)
+    if (equalBytes(CID.parse(link.text).bytes, bytes)) return link
+  } catch (error) {
+    throw encodingError('a link is malformed', error)
+  }
+  throw encodingError('it is not in canonical form')
 }
 
 function uint64At(bytes: Uint8Array, offset: number): bigint {

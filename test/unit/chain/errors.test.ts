@@ -155,17 +155,14 @@ describe('chain errors', () => {
       refused('BLOCK_HEIGHT', () => check({ height: 0 }))
     },
     BLOCK_DIFFICULTY: () => {
-      const hard = {
-        params: { ...params, difficultyFloor: 16 },
-        network,
-        ancestors: [genesis.header],
-        now: START + 10,
-      }
-      const wanted = nextDifficulty(hard.params.difficultyFloor, hard.ancestors, START + 1)
+      const parent = { ...genesis.header, difficulty: 16 }
+      const hard = { params, network, ancestors: [parent], now: START + 10 }
+      hard.params = { ...params, difficultyFloor: 16 }
+      const wanted = nextDifficulty(16, hard.ancestors, START + 1)
+      assert.equal(wanted, 16)
       let sealed = encodeHeader(header({ difficulty: wanted }))
-      for (let n = 0n; !meetsDifficulty(digestOf(sealed.id), wanted); n++) {
-        const nonce = new Uint8Array(NONCE_BYTES)
-        new DataView(nonce.buffer).setBigUint64(0, n)
+      for (let n = 1; !meetsDifficulty(digestOf(sealed.id), wanted); n++) {
+        const nonce = new Uint8Array(NONCE_BYTES).fill(n)
         sealed = encodeHeader(header({ difficulty: wanted, nonce }))
       }
       checkHeader(sealed, hard)
