@@ -21,6 +21,7 @@ import { createDirectory } from '../services/explorer/directory.ts'
 import { createExplorer, type Explorer } from '../services/explorer/explorer.ts'
 import { createPeersView, type PeersView } from '../services/explorer/peers-view.ts'
 import { createVerifyChain, type VerifyChain } from '../services/explorer/verify-chain.ts'
+import { createCollector } from '../services/files/collector.ts'
 import type { FilesComponents } from '../services/files/components.ts'
 import { createFilesService, type FilesService } from '../services/files/files-service.ts'
 import { createMiner } from '../services/miner.ts'
@@ -206,6 +207,7 @@ async function assemble(
     ),
     miner,
     mining,
+    createCollector({ store, pins, content, clock, logger }),
   ]
   return {
     identity,
