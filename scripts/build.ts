@@ -5,9 +5,9 @@
  * loads) and each worker. Everything is bundled; native add-ons that other packages bring are left out, since
  * nothing that runs here loads them.
  *
- *   node scripts/build.ts [--if-stale]
+ *   node scripts/build.ts [--if-stale] [--clean]
  */
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -25,6 +25,11 @@ const ENTRIES = {
 
 // CommonJS packages inside the bundle call `require` for Node's own modules.
 const BANNER = `import{createRequire as cairnRequire}from'node:module';const require=cairnRequire(import.meta.url);`
+
+/** Milliseconds for which chunks of older builds stay: a node that runs may not have loaded all of its own yet. */
+const KEEP_OLD_MS = 7 * 24 * 3600 * 1000
+/** Nothing of older builds stays: for the package. */
+const clean = process.argv.includes('--clean')
 
 if (process.argv.includes('--if-stale') && !isStale(root)) process.exit(0)
 
@@ -59,8 +64,10 @@ const names = readdirSync(fresh).filter((name) => name !== STAMP)
 for (const name of [...names, STAMP]) renameSync(join(fresh, name), join(out, name))
 rmSync(fresh, { recursive: true })
 for (const name of readdirSync(out)) {
-  const old = name !== STAMP && !names.includes(name) && !name.startsWith(BESIDE)
-  if (old) rmSync(join(out, name), { recursive: true })
+  if (name === STAMP || names.includes(name)) continue
+  const path = join(out, name)
+  const age = Date.now() - statSync(path).mtimeMs
+  if (clean || age > KEEP_OLD_MS) rmSync(path, { recursive: true })
 }
 
 const kib = Object.values(metafile.outputs).reduce((sum, { bytes }) => sum + bytes, 0) / 1024
