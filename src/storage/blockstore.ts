@@ -47,6 +47,8 @@ export interface ContentBlockstore extends Blockstore, Startable {
   putVerified(cid: CID, bytes: Uint8Array): Promise<void>
   /** Resolves when every put that ended before this call survives a power failure. */
   flush(): Promise<void>
+  /** Blocks that were found damaged, before this start too, and are not repaired; the codec is always raw. */
+  damagedBlocks(): CID[]
   /** SHA-256 digests of all blocks, in no order; those that are put meanwhile may be missing. */
   digests(): AsyncGenerator<Uint8Array>
   /**
@@ -192,6 +194,11 @@ export function createContentBlockstore(
       }
     },
     flush: () => files.flush(),
+    damagedBlocks: () =>
+      [...damaged].flatMap((name) => {
+        const digest = digestOfFile(name + BLOCK_SUFFIX)
+        return digest === undefined ? [] : [CID.createV1(RAW, createDigest(SHA2_256, digest))]
+      }),
     digests: async function* () {
       for (const shard of await files.list(dir)) {
         if (shard.length !== 2) continue

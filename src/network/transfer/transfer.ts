@@ -90,6 +90,8 @@ export interface Transfer extends Startable {
   fetchDag(root: CID, options?: FetchOptions): Promise<void>
   /** What the connected devices say that they hold of `root`; a device that does not answer is left out. */
   holders(root: CID, signal?: AbortSignal): Promise<Map<string, Held>>
+  /** Devices that are connected and speak the protocol. */
+  readonly sources: readonly string[]
   /** Calls `listener` when a device may be asked that could not be before. */
   onSource(listener: (device: string) => void): () => void
   stats(): TransferStats
@@ -168,6 +170,9 @@ export function createTransfer(components: TransferComponents, init: TransferIni
   return {
     broker: createBroker({ door, sources }),
     fetchDag: (root, options) => fetchDag({ door, sources, clock }, root, options),
+    get sources() {
+      return sources.connected
+    },
     onSource: (listener) =>
       sources.onChange((fresh) => {
         if (fresh !== undefined) listener(fresh)
