@@ -9,7 +9,10 @@ import {
   verifyRecord,
   verifySeal,
 } from '../../../src/chain/codec.ts'
+import { CHAIN_ERRORS } from '../../../src/chain/errors.ts'
 import { decodeParams, networkIdOf } from '../../../src/chain/params.ts'
+import { REASONS } from '../../../src/chain/reasons.ts'
+import { recordBodies } from '../../../src/chain/record.ts'
 import { checkHeader } from '../../../src/chain/validate.ts'
 import { fromHex, toHex } from '../../../src/common/bytes.ts'
 import { sha256 } from '../../../src/common/crypto.ts'
@@ -90,5 +93,20 @@ describe('test vectors', () => {
       late,
     ]
     assert.equal(toHex(sha256(reference.encode(value))), outcome)
+  })
+
+  it('stand in the document, with every code', () => {
+    const text = readFileSync(new URL('../../../docs/PROTOCOL.md', import.meta.url), 'utf8')
+    const { network: id, genesis: first } = load<{ network: string; genesis: { id: string } }>(
+      'network.json',
+    )
+    const block = load<BlockVector>('block.json')
+    const codes = [...Object.keys(REASONS), ...Object.keys(CHAIN_ERRORS)].map(
+      (code) => `\`${code}\``,
+    )
+    for (const word of [id, first.id, block.id, block.outcome, ...codes]) {
+      assert.ok(text.includes(word), word)
+    }
+    for (const type of Object.keys(recordBodies)) assert.ok(text.includes(`| \`${type}\` |`), type)
   })
 })
