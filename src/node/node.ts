@@ -23,9 +23,11 @@ import { createPeersView, type PeersView } from '../services/explorer/peers-view
 import { createVerifyChain, type VerifyChain } from '../services/explorer/verify-chain.ts'
 import { createCollector } from '../services/files/collector.ts'
 import type { FilesComponents } from '../services/files/components.ts'
+import { createCopies } from '../services/files/copies.ts'
 import { createFilesService, type FilesService } from '../services/files/files-service.ts'
 import { createMiner } from '../services/miner.ts'
 import { createMining } from '../services/mining.ts'
+import { createReplication } from '../services/replication/replication.ts'
 import { createVerifier } from '../services/verifier.ts'
 import { createVoting, type VotingService } from '../services/voting.ts'
 import { createNodeBlockstore } from '../storage/chain-blocks.ts'
@@ -101,7 +103,7 @@ async function assemble(
             blockstore: content,
             clock,
             logger,
-            isComplete: (root) => pins.isPinned(root.toString() as ContentId),
+            isComplete: (root) => replication.isComplete(root),
           },
           options.uploadBytesPerSecond === undefined
             ? {}
@@ -146,6 +148,16 @@ async function assemble(
     logger,
   }
   const files = createFilesService(fileComponents)
+  const replication = createReplication({
+    projections: store.projections,
+    pins,
+    content,
+    complete: createCopies(fileComponents).complete,
+    transfer,
+    events,
+    clock,
+    logger,
+  })
   const verify = createVerifyChain({ store, verifier }, params)
   const miner = createMiner({ logger, clock })
   const mining = createMining({
@@ -207,6 +219,7 @@ async function assemble(
     ),
     miner,
     mining,
+    ...(options.policy === 'nothing' ? [] : [replication]),
     createCollector({ store, pins, content, clock, logger }),
   ]
   return {
