@@ -25,6 +25,7 @@ import { createCollector } from '../services/files/collector.ts'
 import type { FilesComponents } from '../services/files/components.ts'
 import { createCopies } from '../services/files/copies.ts'
 import { createFilesService, type FilesService } from '../services/files/files-service.ts'
+import { createMemoryTrim } from '../services/memory-trim.ts'
 import { createMiner } from '../services/miner.ts'
 import { createMining } from '../services/mining.ts'
 import { createReplication } from '../services/replication/replication.ts'
@@ -221,6 +222,7 @@ async function assemble(
     mining,
     ...(options.policy === 'nothing' ? [] : [replication]),
     createCollector({ store, pins, content, clock, logger }),
+    createMemoryTrim({ clock }),
   ]
   return {
     identity,
