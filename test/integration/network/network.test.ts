@@ -177,7 +177,10 @@ describe('network', () => {
     await until(() => c.chain.tip().id === honest.chain.tip().id, 'c has the honest chain')
     const device = liar.network.host.device
     await until(() => !c.network.peers.connected().includes(device), 'the liar is dropped')
+    // It is dialled again every 100 ms at most, and refused.
+    await new Promise((resolve) => setTimeout(resolve, 500))
     assert.deepEqual(c.network.peers.connected(), [honest.network.host.device])
+    assert.equal(c.connects.filter((one) => one === device).length, 1)
   })
 
   it('takes withheld bodies from another peer', async () => {

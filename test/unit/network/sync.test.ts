@@ -81,7 +81,7 @@ describe('sync', () => {
     const there = grown(3)
     const here = grown(5, 'other')
     const noBodies = (answer: SyncAnswer): SyncAnswer => {
-      assert.notEqual(answer.type, 'bodies')
+      assert.equal(['bodies', 'headers'].includes(answer.type), false)
       return answer
     }
     await sync(here, peerOf(there, noBodies))
@@ -182,6 +182,32 @@ describe('sync with a peer that lies', () => {
       'SYNC_MALFORMED',
       (answer) => (answer.type === 'headers' ? { type: 'heads', heads: [], more: false } : answer),
     ],
+    'sends more headers than were asked for': [
+      'SYNC_MALFORMED',
+      (answer) =>
+        answer.type === 'headers'
+          ? { ...answer, headers: Array.from({ length: 2000 }, () => new Uint8Array(300)) }
+          : answer,
+    ],
+    'sends more bodies than were asked for': [
+      'SYNC_MALFORMED',
+      (answer) =>
+        answer.type === 'bodies'
+          ? { ...answer, bodies: [...answer.bodies, Uint8Array.of(1)], last: false }
+          : answer,
+    ],
+    'sends empty frames of bodies without end': [
+      'SYNC_MALFORMED',
+      (answer) => (answer.type === 'bodies' ? { ...answer, bodies: [], last: false } : answer),
+    ],
+    'has more heads, and never names one': [
+      'SYNC_MALFORMED',
+      (answer) => (answer.type === 'heads' ? { ...answer, heads: [], more: true } : answer),
+    ],
+    'sends empty frames of records without end': [
+      'SYNC_MALFORMED',
+      (answer) => (answer.type === 'records' ? { ...answer, records: [], last: false } : answer),
+    ],
     'names records that it does not give': [
       'SYNC_RECORDS_WITHHELD',
       (answer) => (answer.type === 'records' ? { ...answer, records: [] } : answer),
@@ -197,7 +223,7 @@ describe('sync with a peer that lies', () => {
       there.write(1, 5)
       const here = createFakeChain()
       const before = here.tip().id
-      assert.equal(await codeFrom(sync(here, peerOf(there, lie))), code)
+      assert.equal(await codeFrom(sync(here, peerOf(there, lie), { headers: 1000 })), code)
       assert.equal(
         here.tip().id === before || here.tip().id === there.tip().id,
         true,
