@@ -77,5 +77,5 @@ function collectGarbage(): void {
     setFlagsFromString('--expose-gc')
     gc = runInNewContext('gc') as (options?: object) => void
   }
-  gc({ type: 'major', execution: 'sync' })
+  gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })
 }
