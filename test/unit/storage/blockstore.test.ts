@@ -225,3 +225,60 @@ function flipped(of: Uint8Array): Uint8Array {
   changed[500] = (changed[500] ?? 0) ^ 1
   return changed
 }
+
+describe('content blockstore and a failing disk', () => {
+  it('whichever system call fails: the error is told, and what is visible is whole', async () => {
+    const names = ['mkdir', 'open', 'readFile', 'rename', 'stat', 'unlink', 'utimes'] as const
+    for (const code of ['ENOSPC', 'EIO', 'EMFILE']) {
+      let completed = false
+      for (let failAt = 0; !completed; failAt += 1) {
+        let calls = 0
+        let armed = false
+        const counted = Object.fromEntries(
+          names.map((name) => [
+            name,
+            async (...args: never[]) => {
+              if (armed && calls++ === failAt) throw systemError(code)
+              return (fs[name] as (...args: never[]) => unknown)(...args)
+            },
+          ]),
+        )
+        await withStore(
+          async ({ store, dir, damaged }) => {
+            const other = pattern(2000, 7)
+            await store.put(rawCid(other), other)
+            armed = true
+            const outcome = await Promise.resolve()
+              .then(async () => {
+                await store.put(cid, bytes)
+                await store.put(rawCid(other), other)
+                await store.flush()
+                await store.bytes(cid)
+                await store.delete(rawCid(other))
+                return 'done'
+              })
+              .catch((error: { code?: string; name?: string }) => error)
+            armed = false
+            if (outcome === 'done') completed = calls <= failAt
+            else {
+              assert.ok(typeof outcome === 'object')
+              const told = { ENOSPC: 'STORAGE_FULL', EIO: 'STORAGE_FAILED' }[code] ?? code
+              assert.equal(outcome.code, told)
+            }
+            for (const [of, wanted] of [
+              [cid, bytes],
+              [rawCid(other), other],
+            ] as const) {
+              if (await store.has(of)) assert.deepEqual(await store.bytes(of), Buffer.from(wanted))
+              await store.put(of, wanted)
+              assert.deepEqual(await store.bytes(of), Buffer.from(wanted))
+            }
+            assert.deepEqual(damaged, [])
+            assert.deepEqual((await readdir(join(dir, 'quarantine'))).length, 0)
+          },
+          failing(counted as Partial<FileCalls>),
+        )
+      }
+    }
+  })
+})
