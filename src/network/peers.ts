@@ -2,20 +2,21 @@
  * Stays connected to the peers that are known: dials them for ever, waiting longer each time up to 15 s, and
  * begins anew when a connection ends. libp2p itself gives a peer up after half a minute.
  *
- * owns: the dial loop, remembering addresses, the list that people see
+ * owns: what is known of peers and kept, who is dialled when
  * does not own: the host's options (host.ts), who is let in (decisions)
  */
-import type { Connection, IdentifyResult, PeerId, PeerInfo } from '@libp2p/interface'
-import { multiaddr } from '@multiformats/multiaddr'
+import type { IdentifyResult, PeerId, PeerInfo } from '@libp2p/interface'
 import type { DeviceId, NetworkId } from '../chain/ids.ts'
 import type { Clock } from '../common/clock.ts'
-import { codeOf, messageOf } from '../common/errors.ts'
+import { codeOf } from '../common/errors.ts'
 import type { Startable } from '../common/lifecycle.ts'
 import type { Logger } from '../common/logger.ts'
 import { parseAddress, placeOf } from './address.ts'
+import { createDialLoop, type DialLoopInit } from './dial-loop.ts'
 import { networkError } from './errors.ts'
 import type { Host } from './host.ts'
 import { createPeerBook, type KnownPeer, type PeerSource } from './peer-book.ts'
+import { listPeers, type PeerInfoView } from './peer-list.ts'
 import { encodePeersFile, type PeersFile } from './peers-file.ts'
 
 /** What is remembered of a peer from one start to the next. */
@@ -30,18 +31,6 @@ export interface RememberedPeer {
 export interface PeerMemory {
   load(): Promise<readonly RememberedPeer[]>
   save(peers: readonly RememberedPeer[]): Promise<void>
-}
-
-export interface PeerInfoView {
-  readonly device: DeviceId | undefined
-  readonly addresses: readonly string[]
-  readonly source: PeerSource
-  readonly connected: boolean
-  readonly direction: 'inbound' | 'outbound' | undefined
-  /** Milliseconds of a round trip, when one was measured. */
-  readonly latency: number | undefined
-  /** When it was connected last (now, for a connected one), milliseconds UTC; 0 for never. */
-  readonly seen: number
 }
 
 export interface Peers extends Startable {
@@ -66,116 +55,27 @@ export interface PeersComponents {
   readonly onDisconnect?: (device: DeviceId) => void
 }
 
-export interface PeersInit {
+export interface PeersInit extends DialLoopInit {
   readonly network: NetworkId
   /** Addresses from the peers file. */
   readonly bootstrap: readonly string[]
   /** Dial what is found on the local network. */
   readonly lan?: boolean
-  /** Milliseconds before the second try, and the longest wait between tries. */
-  readonly retry?: { readonly first: number; readonly longest: number }
 }
 
-const RETRY = { first: 500, longest: 15_000 } as const
-const DIAL_MS = 10_000
-/** Dials at a time; the others wait. */
-const MAX_DIALS = 16
 /** Changes are saved together. */
 const SAVE_AFTER_MS = 2000
-/** A peer that was only ever inbound or found on the LAN is given up after so many tries in a row. */
-const MAX_TRIES_UNKEPT = 200
-
-interface Dialling {
-  failures: number
-  active: boolean
-  cancel: () => void
-}
 
 export function createPeers(
   { host, memory, clock, logger, onConnect, onDisconnect }: PeersComponents,
   init: PeersInit,
 ): Peers {
   const { libp2p } = host
-  const retry = init.retry ?? RETRY
   const book = createPeerBook()
-  const dialling = new Map<KnownPeer, Dialling>()
-  let active = 0
   let started = false
-  let ending = new AbortController()
   let cancelSave: (() => void) | undefined
 
-  const connectionOf = (device: DeviceId | undefined): Connection | undefined =>
-    device === undefined
-      ? undefined
-      : libp2p
-          .getConnections()
-          .find(({ remotePeer, status }) => status === 'open' && remotePeer.toString() === device)
-
-  const loop = (peer: KnownPeer, ms: number): void => {
-    if (!started) return
-    const state = dialling.get(peer) ?? { failures: 0, active: false, cancel: () => {} }
-    dialling.set(peer, state)
-    if (state.active) return
-    state.cancel()
-    state.cancel = clock.after(ms, () => void attempt(peer, state))
-  }
-
-  const backOff = (failures: number): number =>
-    Math.min(retry.longest, retry.first * 2 ** Math.min(failures, 20)) * (0.75 + clock.random() / 2)
-
-  async function attempt(peer: KnownPeer, state: Dialling): Promise<void> {
-    if (!started || state.active || connectionOf(peer.device) !== undefined) return
-    if (active >= MAX_DIALS) return loop(peer, retry.first)
-    state.active = true
-    active += 1
-    try {
-      await dial(peer, ending.signal)
-      state.failures = 0
-    } catch (error) {
-      if (codeOf(error) === 'PEER_SELF') return forget(peer)
-      state.failures += 1
-      logger.debug('A peer cannot be reached.', { peer: peer.device, why: messageOf(error) })
-    } finally {
-      state.active = false
-      active -= 1
-    }
-    if (connectionOf(peer.device) !== undefined) return
-    const unkept = peer.source === 'inbound' || peer.source === 'lan'
-    if (unkept && state.failures > MAX_TRIES_UNKEPT) forget(peer)
-    else loop(peer, backOff(state.failures))
-  }
-
-  async function dial(peer: KnownPeer, signal: AbortSignal): Promise<DeviceId> {
-    const suffix = peer.device === undefined ? '' : `/p2p/${peer.device}`
-    const targets = peer.addresses.map((place) => multiaddr(`${place}${suffix}`))
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(DIAL_MS)])
-    try {
-      const connection = await libp2p.dial(targets, { signal: bounded })
-      const device = connection.remotePeer.toString() as DeviceId
-      const known = book.reached(peer, device, placeOf(connection.remoteAddr))
-      known.seen = clock.now()
-      if (known !== peer) drop(peer)
-      return device
-    } catch (error) {
-      const address = targets[0]?.toString()
-      // libp2p refuses to dial itself, by id at once, by address after the handshake.
-      const self = nameOf(error) === 'DialError' && peer.device === host.device
-      const own = host
-        .addresses()
-        .some((one) => one === address || placeOf(multiaddr(one)) === address)
-      if (self || own) throw networkError('PEER_SELF', { address }, error)
-      throw networkError('PEER_UNREACHABLE', { address, why: messageOf(error) }, error)
-    }
-  }
-
-  const drop = (peer: KnownPeer): void => {
-    dialling.get(peer)?.cancel()
-    dialling.delete(peer)
-  }
-  const forget = (peer: KnownPeer): void => {
-    drop(peer)
-    book.forget(peer)
-  }
+  const dials = createDialLoop({ host, book, clock, logger }, init)
 
   const learn = (text: string, source: PeerSource): KnownPeer | undefined => {
     const peer = book.learn(parseAddress(text), source)
@@ -220,7 +120,7 @@ export function createPeers(
     const peer = book.of(device)
     if (peer !== undefined) {
       peer.seen = clock.now()
-      drop(peer)
+      dials.end(peer)
     }
     logger.info('A peer is connected.', { peer: device })
     onConnect?.(device)
@@ -232,7 +132,7 @@ export function createPeers(
     logger.info('A peer is gone.', { peer: device })
     if (peer !== undefined) {
       peer.seen = clock.now()
-      loop(peer, retry.first * clock.random())
+      dials.begin(peer, 'soon')
     }
     onDisconnect?.(device)
     saveSoon()
@@ -249,7 +149,7 @@ export function createPeers(
     if (init.lan !== true) return
     for (const address of detail.multiaddrs) {
       const peer = tryLearn(`${placeOf(address)}/p2p/${detail.id}`, 'lan')
-      if (peer !== undefined && !dialling.has(peer)) loop(peer, retry.first * clock.random())
+      if (peer !== undefined && !dials.has(peer)) dials.begin(peer, 'soon')
     }
   }
 
@@ -270,14 +170,14 @@ export function createPeers(
         }
       }
       started = true
-      ending = new AbortController()
       libp2p.addEventListener('peer:connect', connected)
       libp2p.addEventListener('peer:disconnect', disconnected)
       libp2p.addEventListener('peer:identify', identified)
       libp2p.addEventListener('peer:discovery', discovered)
       // Somebody may have dialled this node before it listened to these events.
       for (const detail of libp2p.getPeers()) connected(new CustomEvent('peer:connect', { detail }))
-      for (const peer of book.peers) loop(peer, 0)
+      dials.start()
+      for (const peer of book.peers) dials.begin(peer, 'now')
     },
     stop: async () => {
       if (!started) return
@@ -286,9 +186,7 @@ export function createPeers(
       libp2p.removeEventListener('peer:disconnect', disconnected)
       libp2p.removeEventListener('peer:identify', identified)
       libp2p.removeEventListener('peer:discovery', discovered)
-      ending.abort(networkError('NETWORK_STOPPED'))
-      for (const { cancel } of dialling.values()) cancel()
-      dialling.clear()
+      dials.stop()
       cancelSave?.()
       cancelSave = undefined
       await save()
@@ -296,44 +194,13 @@ export function createPeers(
     add: async (address, signal) => {
       const peer = learn(address, 'added')
       if (peer === undefined || !started) throw networkError('NETWORK_STOPPED')
-      const open = connectionOf(peer.device)
-      if (open !== undefined && peer.device !== undefined) return peer.device
       try {
-        return await dial(peer, AbortSignal.any([ending.signal, ...(signal ? [signal] : [])]))
-      } catch (error) {
-        if (codeOf(error) === 'PEER_SELF') forget(peer)
-        else loop(peer, backOff(0))
-        throw error
+        return await dials.dialNow(peer, signal)
       } finally {
         saveSoon()
       }
     },
-    list: () => {
-      const views: PeerInfoView[] = []
-      const listed = new Set<string>()
-      for (const { device, addresses, source, seen } of book.peers) {
-        const open = connectionOf(device)
-        if (device !== undefined) listed.add(device)
-        views.push({
-          device,
-          addresses: [...addresses],
-          source,
-          connected: open !== undefined,
-          direction: open?.direction,
-          latency: open?.rtt,
-          seen: open === undefined ? seen : clock.now(),
-        })
-      }
-      for (const { remotePeer, remoteAddr, direction, rtt, status } of libp2p.getConnections()) {
-        const device = remotePeer.toString() as DeviceId
-        if (status !== 'open' || listed.has(device)) continue
-        listed.add(device)
-        const addresses = [placeOf(remoteAddr)]
-        const rest = { connected: true, direction, latency: rtt, seen: clock.now() }
-        views.push({ device, addresses, source: 'inbound', ...rest })
-      }
-      return views
-    },
+    list: () => listPeers(book, libp2p, clock.now()),
     connected: () => [...new Set(libp2p.getPeers().map((peer) => peer.toString() as DeviceId))],
     exportPeers: () => {
       const bootstrap = host.addresses()
@@ -345,10 +212,6 @@ export function createPeers(
       return encodePeersFile({ network: init.network, bootstrap })
     },
   }
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : ''
 }
 
 async function remembered(memory: PeerMemory, logger: Logger): Promise<readonly RememberedPeer[]> {

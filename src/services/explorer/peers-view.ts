@@ -2,7 +2,8 @@
 import type { DeviceId } from '../../chain/ids.ts'
 import type { NetworkParams } from '../../chain/params.ts'
 import { toHex } from '../../common/bytes.ts'
-import type { PeerInfoView, Peers } from '../../network/peers.ts'
+import type { PeerInfoView } from '../../network/peer-list.ts'
+import type { Peers } from '../../network/peers.ts'
 import type { PeersFile } from '../../network/peers-file.ts'
 import type { Directory, Named } from './directory.ts'
 
