@@ -130,6 +130,18 @@ export function createOwnRecords(components: OwnRecordsComponents, network: Netw
     return found.sort((a, b) => a.sequence - b.sequence)
   }
 
+  /** Those that the best chain cannot take: another stands in their place, or in that of one before them. */
+  const strandedOf = (records: readonly SignedRecord[]): SignedRecord[] => {
+    const stranded = new Set<RecordId>()
+    return records.filter((record) => {
+      const standing = inclusionOf(store.state, record)
+      const follows = record.previous !== null && stranded.has(record.previous)
+      if (!follows && standing !== 'stranded' && standing !== 'confirmed') return false
+      stranded.add(record.id)
+      return true
+    })
+  }
+
   const write = (statement: Statement, replaces?: Replaces): SignedRecord => {
     const at = line()
     const admission = statement.type === 'user.create' || statement.type === 'device.add'
@@ -185,9 +197,7 @@ export function createOwnRecords(components: OwnRecordsComponents, network: Netw
     },
     resign: () => {
       const resigned: SignedRecord[] = []
-      const stranded = besides(line()).filter(
-        (record) => inclusionOf(store.state, record) === 'stranded',
-      )
+      const stranded = strandedOf(besides(line()))
       if (stranded.length === 0) return resigned
       const identities = new Set<RecordId>()
       for (const id of line().members) {
