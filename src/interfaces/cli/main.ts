@@ -22,3 +22,5 @@ process.exitCode = await run(process.argv.slice(2), {
   environment: process.env,
   signal: interrupted.signal,
 })
+// What still waits in a library (a timer, a connection that nobody closed) does not keep a finished command.
+setTimeout(() => process.exit(), 5_000).unref()

@@ -88,7 +88,7 @@ export function entityRange(
     })
   }
   const at = (value: number): number => Math.max(0, value < 0 ? size + value : value)
-  const start = at(Number(match[1]))
+  const start = Math.min(size, at(Number(match[1])))
   const end = match[2] === '*' ? size : Math.min(size, at(Number(match[2])) + 1)
-  return { start: Math.min(start, size), end: Math.max(start, end) }
+  return { start, end: Math.max(start, end) }
 }
