@@ -9,6 +9,7 @@ import type { Clock } from '../common/clock.ts'
 import { codeOf, messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/logger.ts'
 import { placeOf } from './address.ts'
+import { createDeadline } from './deadline.ts'
 import { networkError } from './errors.ts'
 import type { Host } from './host.ts'
 import type { KnownPeer, PeerBook } from './peer-book.ts'
@@ -108,9 +109,9 @@ export function createDialLoop(
   async function dial(peer: KnownPeer, signal: AbortSignal): Promise<DeviceId> {
     const suffix = peer.device === undefined ? '' : `/p2p/${peer.device}`
     const targets = peer.addresses.map((place) => multiaddr(`${place}${suffix}`))
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(DIAL_MS)])
+    const bounded = createDeadline(clock, DIAL_MS, signal)
     try {
-      const connection = await libp2p.dial(targets, { signal: bounded })
+      const connection = await libp2p.dial(targets, { signal: bounded.signal })
       const device = connection.remotePeer.toString() as DeviceId
       const known = book.reached(peer, device, placeOf(connection.remoteAddr))
       known.seen = clock.now()
@@ -121,6 +122,8 @@ export function createDialLoop(
       const own = host.addresses().some((one) => placeOf(multiaddr(one)) === address)
       if (own) throw networkError('PEER_SELF', { address }, error)
       throw networkError('PEER_UNREACHABLE', { address, why: messageOf(error) }, error)
+    } finally {
+      bounded.end()
     }
   }
 

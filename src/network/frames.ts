@@ -8,6 +8,7 @@
  */
 import type { Stream } from '@libp2p/interface'
 import type { Clock } from '../common/clock.ts'
+import { createDeadline } from './deadline.ts'
 
 export type FrameFailure = 'ended' | 'timeout' | 'too-large' | 'aborted'
 
@@ -170,10 +171,13 @@ export function createFrames(
     },
     close: async () => {
       signal.removeEventListener('abort', aborted)
+      const bounded = createDeadline(clock, CLOSE_MS)
       try {
-        await stream.close({ signal: AbortSignal.timeout(CLOSE_MS) })
+        await stream.close({ signal: bounded.signal })
       } catch {
         abort()
+      } finally {
+        bounded.end()
       }
     },
     abort: () => {

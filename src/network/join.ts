@@ -5,6 +5,7 @@ import { type Clock, sleep } from '../common/clock.ts'
 import { codeOf } from '../common/errors.ts'
 import type { Logger } from '../common/logger.ts'
 import { parseAddress } from './address.ts'
+import { createDeadline } from './deadline.ts'
 import { networkError } from './errors.ts'
 import { createHost, type Host } from './host.ts'
 import { createSyncProtocol } from './sync/protocol.ts'
@@ -51,14 +52,16 @@ export async function findNetwork(
     await host.start()
     for (let wait = ROUND_MS; ; wait = Math.min(LONGEST_ROUND_MS, wait * 2)) {
       for (const address of addresses) {
+        const bounded = createDeadline(clock, ATTEMPT_MS, signal)
         try {
-          const bounded = AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_MS)])
-          const connection = await host.libp2p.dial(address, { signal: bounded })
+          const connection = await host.libp2p.dial(address, { signal: bounded.signal })
           const device = connection.remotePeer.toString() as DeviceId
-          return await askParameters(host, device, network, { clock, logger }, bounded)
+          return await askParameters(host, device, network, { clock, logger }, bounded.signal)
         } catch (error) {
           signal.throwIfAborted()
           logger.debug('A peer could not tell of its network.', { code: codeOf(error) })
+        } finally {
+          bounded.end()
         }
       }
       await sleep(clock, wait, signal)

@@ -11,8 +11,9 @@ import type { DeviceId } from '../../chain/ids.ts'
 import type { Clock } from '../../common/clock.ts'
 import { messageOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/logger.ts'
+import { createDeadline } from '../deadline.ts'
 import { networkError } from '../errors.ts'
-import { createFrames, FrameError } from '../frames.ts'
+import { createFrames, FrameError, type Frames } from '../frames.ts'
 import { MAX_FRAME_BYTES, MAX_REQUEST_BYTES, SYNC_PROTOCOL } from './messages.ts'
 import { createSyncPeer, type SyncPeer } from './peer.ts'
 import type { SyncServer } from './server.ts'
@@ -63,11 +64,13 @@ export function createSyncProtocol(
     request: Uint8Array,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    const whole = AbortSignal.any([signal, ending.signal, AbortSignal.timeout(ANSWER_MS)])
-    const stream = await open(device, AbortSignal.any([whole, AbortSignal.timeout(idleMs)]))
-    const frames = createFrames(stream, { clock, maxFrameBytes: MAX_FRAME_BYTES, signal: whole })
+    const whole = createDeadline(clock, ANSWER_MS, signal, ending.signal)
     let finished = false
+    let frames: Frames | undefined
     try {
+      const stream = await open(device, whole.signal)
+      const limits = { clock, maxFrameBytes: MAX_FRAME_BYTES, signal: whole.signal }
+      frames = createFrames(stream, limits)
       await frames.write(request, REQUEST_MS)
       for (;;) {
         const frame = await frames.read(idleMs)
@@ -79,8 +82,9 @@ export function createSyncProtocol(
       signal.throwIfAborted()
       throw failureOf(device, error)
     } finally {
-      if (finished) await frames.close()
-      else frames.abort()
+      whole.end()
+      if (finished) await frames?.close()
+      else frames?.abort()
     }
   }
 
@@ -88,10 +92,14 @@ export function createSyncProtocol(
     const connections = libp2p.getConnections(peerIdFromString(device))
     const connection = connections.find(({ status }) => status === 'open')
     if (connection === undefined) throw networkError('SYNC_STREAM', { peer: device })
+    const bounded = createDeadline(clock, idleMs, signal)
+    const options = { signal: bounded.signal, maxOutboundStreams: MAX_STREAMS }
     try {
-      return await connection.newStream(SYNC_PROTOCOL, { signal, maxOutboundStreams: MAX_STREAMS })
+      return await connection.newStream(SYNC_PROTOCOL, options)
     } catch (error) {
       throw networkError('SYNC_STREAM', { peer: device }, error)
+    } finally {
+      bounded.end()
     }
   }
 
@@ -105,11 +113,8 @@ export function createSyncProtocol(
   }
 
   async function serve(server: SyncServer, stream: Stream, connection: Connection): Promise<void> {
-    const frames = createFrames(stream, {
-      clock,
-      maxFrameBytes: MAX_REQUEST_BYTES,
-      signal: AbortSignal.any([ending.signal, AbortSignal.timeout(ANSWER_MS)]),
-    })
+    const { signal, end } = createDeadline(clock, ANSWER_MS, ending.signal)
+    const frames = createFrames(stream, { clock, maxFrameBytes: MAX_REQUEST_BYTES, signal })
     try {
       const request = await frames.read(REQUEST_MS)
       if (request === undefined) return frames.abort()
@@ -120,6 +125,8 @@ export function createSyncProtocol(
     } catch (error) {
       logger.debug('An answer to a peer broke off.', { why: messageOf(error) })
       frames.abort()
+    } finally {
+      end()
     }
   }
 
