@@ -3,7 +3,9 @@
  * the same encryption and muxer. Each side is a process of its own; stores are on the disk; each figure is of
  * a fresh process and a fresh store.
  *
- *     node bench/fetch.ts [--mib 1024] [--only cairn,bitswap,raw] [--json]
+ * `cairn-killed` kills the fetching process half way and starts it again: what came twice, in percent.
+ *
+ *     node bench/fetch.ts [--mib 1024] [--only raw,cairn,bitswap,bitswap-session,cairn-killed] [--json]
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -21,6 +23,13 @@ export interface FetchResult {
   /** Bytes of the peak resident set. */
   readonly clientRss: number
   readonly cpuSeconds: number
+  /** Processor time of the serving process meanwhile. */
+  serverCpuSeconds?: number
+}
+
+interface ServerFigures {
+  readonly cpuSeconds: number
+  readonly sent: number
 }
 
 interface Served {
@@ -29,28 +38,34 @@ interface Served {
 }
 
 const WAYS = ['raw', 'cairn', 'bitswap', 'bitswap-session'] as const
+const KILLED = 'cairn-killed'
 const STEP_MS = 600_000
 
 const { values } = parseArgs({
   options: {
     mib: { type: 'string', default: '1024' },
-    only: { type: 'string', default: WAYS.join(',') },
+    only: { type: 'string', default: [...WAYS, KILLED].join(',') },
     json: { type: 'boolean', default: false },
   },
 })
 const mib = Number(values.mib)
 const directory = await mkdtemp(join(tmpdir(), 'cairn-bench-'))
 const results: FetchResult[] = []
+let againPercent: number | undefined
 const server = start('serve', { dir: join(directory, 'server'), mib })
 try {
   const served = await answer<Served>(server)
   for (const way of WAYS.filter((name) => values.only.split(',').includes(name))) {
     const dir = join(directory, way)
     const client = start('fetch', { dir, way, mib, ...served })
-    results.push(await answer<FetchResult>(client))
+    const before = await figures()
+    const result = await answer<FetchResult>(client)
+    const { cpuSeconds } = await figures()
+    results.push({ ...result, serverCpuSeconds: round(cpuSeconds - before.cpuSeconds) })
     await ended(client)
     await rm(dir, { recursive: true, force: true })
   }
+  if (values.only.split(',').includes(KILLED)) againPercent = await killed(served)
 } finally {
   server.kill()
   await ended(server)
@@ -65,20 +80,46 @@ const summary = {
   bench: 'fetch',
   mib,
   results,
+  againPercent,
   cairnToBitswap: round(speed('cairn') / bitswap),
   cairnToRaw: round(speed('cairn') / speed('raw')),
 }
 if (values.json) console.log(JSON.stringify(summary))
 else {
-  console.log('| way | MiB/s | seconds | first byte, ms | peak RSS, MiB | CPU, s |')
-  console.log('|---|---|---|---|---|---|')
+  console.log(
+    '| way | MiB/s | seconds | first byte, ms | peak RSS, MiB | CPU, s | CPU of the server, s |',
+  )
+  console.log('|---|---|---|---|---|---|---|')
   for (const each of results) {
     const { way, mibPerSecond, seconds, firstByteMs, clientRss, cpuSeconds } = each
     const cells = [way, mibPerSecond, seconds, firstByteMs ?? '-', Math.round(clientRss / 2 ** 20)]
-    console.log(`| ${[...cells, cpuSeconds].join(' | ')} |`)
+    console.log(`| ${[...cells, cpuSeconds, each.serverCpuSeconds].join(' | ')} |`)
   }
   console.log(`cairn / the faster Bitswap: ${summary.cairnToBitswap}`)
   console.log(`cairn / bare stream: ${summary.cairnToRaw}`)
+  if (againPercent !== undefined) console.log(`came twice after kill -9: ${againPercent} %`)
+}
+
+/** Percent of the content that is sent twice when the fetching process is killed half way. */
+async function killed(served: Served): Promise<number> {
+  const dir = join(directory, KILLED)
+  const before = await figures()
+  const victim = start('fetch', { dir, way: KILLED, mib, ...served })
+  victim.on('message', ({ bytes }: { bytes: number }) => {
+    if (bytes > (mib * 2 ** 20) / 2) victim.kill('SIGKILL')
+  })
+  await ended(victim)
+  const client = start('fetch', { dir, way: 'cairn', mib, ...served })
+  await answer<FetchResult>(client)
+  await ended(client)
+  const { sent } = await figures()
+  return round(((sent - before.sent) / (mib * 2 ** 20) - 1) * 100)
+}
+
+async function figures(): Promise<ServerFigures> {
+  const wanted = answer<ServerFigures>(server)
+  server.send('figures')
+  return wanted
 }
 
 function start(role: string, argument: object): ChildProcess {
@@ -91,14 +132,16 @@ function start(role: string, argument: object): ChildProcess {
 function answer<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
     const late = setTimeout(() => reject(new Error('the process did not answer')), STEP_MS)
-    child.once('message', (message) => {
-      clearTimeout(late)
-      resolve(message as T)
-    })
-    child.once('exit', (code) => {
+    const gone = (code: number | null): void => {
       clearTimeout(late)
       reject(new Error(`the process ended with ${code}`))
+    }
+    child.once('message', (message) => {
+      clearTimeout(late)
+      child.off('exit', gone)
+      resolve(message as T)
     })
+    child.once('exit', gone)
   })
 }
 

@@ -81,6 +81,10 @@ if (role === 'serve') {
     root = entry.cid
   }
   const address = String(helia.libp2p.getMultiaddrs()[0])
+  process.on('message', () => {
+    const { user, system } = process.cpuUsage()
+    process.send?.({ cpuSeconds: (user + system) / 1e6, sent: transfer.stats().sent })
+  })
   process.send?.({ address, root: String(root) })
 } else {
   await helia.libp2p.dial(multiaddr(argument.address))
@@ -93,7 +97,9 @@ if (role === 'serve') {
     firstByteMs ??= Math.round(performance.now() - began)
   }
   if (argument.way === 'raw') await raw(seen)
-  else if (argument.way === 'cairn') {
+  else if (argument.way === 'cairn-killed') {
+    await transfer.fetchDag(root, { signal, onProgress: ({ bytes }) => process.send?.({ bytes }) })
+  } else if (argument.way === 'cairn') {
     await transfer.fetchDag(root, {
       signal,
       // The first report is of the root, the second of the first leaf.
