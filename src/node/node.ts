@@ -7,7 +7,6 @@
  * await node.stop()
  */
 import { join } from 'node:path'
-import type { ContentId } from '../chain/ids.ts'
 import { codeOf, messageOf } from '../common/errors.ts'
 import { createEvents, type Events } from '../common/events.ts'
 import { type Startable, startAll, stopAll } from '../common/lifecycle.ts'
@@ -148,12 +147,13 @@ async function assemble(
     clock,
     logger,
   }
-  const files = createFilesService(fileComponents)
+  const copies = createCopies(fileComponents)
+  const files = createFilesService(fileComponents, copies)
   const replication = createReplication({
     projections: store.projections,
     pins,
     content,
-    complete: createCopies(fileComponents).complete,
+    complete: copies.complete,
     transfer,
     events,
     clock,

@@ -52,11 +52,12 @@ export interface ContentBlockstore extends Blockstore, Startable {
   /** SHA-256 digests of all blocks, in no order; those that are put meanwhile may be missing. */
   digests(): AsyncGenerator<Uint8Array>
   /**
-   * Deletes a block that nobody put or looked for with `put` since `before` (milliseconds UTC).
+   * Deletes a block that nobody put or looked for with `put` since `before` (milliseconds UTC), unless that was
+   * before `from`.
    *
-   * @returns the bytes that became free; 0: it was used since, or is not there
+   * @returns the bytes that became free; 0: it was used since, is older, or is not there
    */
-  deleteIfUnusedSince(digest: Uint8Array, before: number): Promise<number>
+  deleteIfUnusedSince(digest: Uint8Array, before: number, from?: number): Promise<number>
 }
 
 export interface ContentBlockstoreComponents {
@@ -208,11 +209,11 @@ export function createContentBlockstore(
         }
       }
     },
-    deleteIfUnusedSince: (digest, before) => {
+    deleteIfUnusedSince: (digest, before, from = 0) => {
       const name = blockName(CID.createV1(RAW, createDigest(SHA2_256, digest)))
       return lock.run(name, async () => {
         const found = await files.stat(pathOf(name))
-        if (found === undefined || found.time >= before) return 0
+        if (found === undefined || found.time >= before || found.time < from) return 0
         return (await files.remove(pathOf(name))) ? found.size : 0
       })
     },

@@ -6,6 +6,8 @@
  * 2. A root under a lease is marked like a pinned one, as far as it is here.
  * 3. While a node of a pinned root is missing or damaged, what is below it is not known: nothing is deleted.
  * 4. A deletion and a put of one block exclude each other in the store.
+ * 5. Where the database was lost and made anew, it does not know yet what the older content is wanted for, and
+ *    this device may hold the only copy: what is older than the database stays for a month.
  */
 import type { ContentId } from '../chain/ids.ts'
 import type { ContentBlockstore } from './blockstore.ts'
@@ -14,6 +16,8 @@ import { dagBlocks } from './pins-walk.ts'
 
 /** A block younger than this stays, milliseconds: more than any part of the program needs between two steps. */
 export const GRACE_MS = 3_600_000
+/** Content that is older than the database stays so long, milliseconds: a month to meet the others again. */
+export const UNKNOWN_KEPT_MS: number = 30 * 24 * 3600 * 1000
 /** A file's time comes from a coarser clock than a lease's, milliseconds. */
 const CLOCK_GRAIN_MS = 1000
 /** Rows of pins read at a time. */
@@ -30,7 +34,7 @@ export interface SweepResult {
 export interface SweepComponents {
   readonly pins: Pick<
     PinBook,
-    'pinned' | 'leasedRoots' | 'oldestOpenLease' | 'dropOldLeases' | 'alone'
+    'pinned' | 'leasedRoots' | 'oldestOpenLease' | 'since' | 'dropOldLeases' | 'alone'
   >
   readonly store: Pick<ContentBlockstore, 'bytes' | 'digests' | 'deleteIfUnusedSince'>
   /** Milliseconds UTC, of the same clock as the files' times. */
@@ -48,6 +52,8 @@ async function run(
 ): Promise<SweepResult> {
   // Before marking: what is put from here on is younger.
   const before = Math.min(now() - GRACE_MS, (pins.oldestOpenLease() ?? Infinity) - CLOCK_GRAIN_MS)
+  const since = pins.since()
+  const from = now() - since > UNKNOWN_KEPT_MS ? 0 : since - CLOCK_GRAIN_MS
   pins.dropOldLeases(now() - LEASE_KEPT_MS)
 
   const wanted = new Set<number>()
@@ -75,7 +81,7 @@ async function run(
   for await (const digest of store.digests()) {
     signal.throwIfAborted()
     if (wanted.has(shortened(digest))) continue
-    const freed = await store.deleteIfUnusedSince(digest, before)
+    const freed = await store.deleteIfUnusedSince(digest, before, from)
     if (freed > 0) blocks += 1
     bytes += freed
   }

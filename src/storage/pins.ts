@@ -18,11 +18,13 @@ import type { Database } from './sqlite.ts'
  * pins           roots whose content is complete and stays
  * leases         work in progress; root null: a root is being made, and is not known yet
  * local_choices  what the person of this device wants of a file's bytes here: `kept` or `freed`
+ * content_book   one row: since when this database knows what is wanted of the content beside it
  */
 export const PINS_SCHEMA = `
 CREATE TABLE pins (root TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE leases (number INTEGER PRIMARY KEY, root TEXT, since INTEGER NOT NULL);
 CREATE TABLE local_choices (file TEXT PRIMARY KEY, choice TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE content_book (since INTEGER NOT NULL);
 `
 
 /** How long what a broken-off fetch has brought waits for its continuation, milliseconds: a week's absence. */
@@ -68,6 +70,8 @@ export interface PinBook extends Pins {
   leasedRoots(): ContentId[]
   /** When the oldest lease without a root was taken; undefined: there is none. */
   oldestOpenLease(): number | undefined
+  /** When this database was made, milliseconds UTC. What is older came here under another one, now lost. */
+  since(): number
   /** Forgets leases of fetches that nobody continued. */
   dropOldLeases(before: number): void
   /** Runs `job` while no pin is being checked, and no pin is checked while it runs. */
@@ -84,6 +88,10 @@ export interface PinsComponents {
 /** Leases without a root that a former process left are dropped: what it was adding, it did not finish. */
 export function createPins({ db, store, now }: PinsComponents): PinBook {
   db.exec('DELETE FROM leases WHERE root IS NULL')
+  db.prepare('INSERT INTO content_book SELECT ? WHERE NOT EXISTS (SELECT 1 FROM content_book)').run(
+    now(),
+  )
+  const book = db.prepare<{ since: number }>('SELECT since FROM content_book')
   const addLease = db.prepare<{ number: number }>(
     'INSERT INTO leases (root, since) VALUES (?, ?) RETURNING number',
   )
@@ -189,6 +197,7 @@ export function createPins({ db, store, now }: PinsComponents): PinBook {
     choice: (file) => readChoice.get(file)?.choice,
     leasedRoots: () => leased.all().map((row) => row.root),
     oldestOpenLease: () => oldest.get()?.since ?? undefined,
+    since: () => book.get()?.since ?? now(),
     dropOldLeases: (before) => void dropOld.run(before),
     alone,
   }

@@ -64,8 +64,28 @@ export function createCopies(components: FilesComponents): Copies {
     if (whole && !equalBytes(hash.digest(), sha256)) throw fileError('CONTENT_DIFFERS', { root })
   }
 
+  /** Roots that are being checked: two who bring the same file at once read it once. */
+  const checking = new Map<ContentId, Promise<void>>()
+  const checkAndPin = async (wanted: WantedVersion, signal: AbortSignal): Promise<void> => {
+    const { root, size } = wanted.record.body
+    const other = checking.get(root)
+    if (other !== undefined) await other.catch(() => {})
+    if (pins.isPinned(root)) return
+    const check = (async () => {
+      for await (const _part of readVersion(wanted, {}, signal)) signal.throwIfAborted()
+      await pins.pin(root, signal)
+      events.emit('copy:verified', { version: wanted.version, root, size })
+    })()
+    checking.set(root, check)
+    try {
+      await check
+    } finally {
+      if (checking.get(root) === check) checking.delete(root)
+    }
+  }
+
   const complete = async (wanted: WantedVersion, work: WorkOptions): Promise<void> => {
-    const { root, size, storedSize } = wanted.record.body
+    const { root, storedSize } = wanted.record.body
     const { signal } = work
     if (pins.isPinned(root)) return
     const progress = createProgress(clock, work.onProgress)
@@ -79,12 +99,10 @@ export function createCopies(components: FilesComponents): Copies {
           onProgress: ({ bytes }) => progress.tell({ bytes, total: storedSize }),
         })
       }
-      for await (const _part of readVersion(wanted, {}, signal)) signal.throwIfAborted()
-      await pins.pin(root, signal)
+      await checkAndPin(wanted, signal)
       done = true
       progress.tell({ bytes: storedSize, total: storedSize })
       progress.end()
-      events.emit('copy:verified', { version: wanted.version, root, size })
     } finally {
       if (done) lease.release()
       else lease.suspend()

@@ -8,7 +8,7 @@
 import type { FileId, UserId, VersionId } from '../../chain/ids.ts'
 import type { FileEntry } from '../../storage/projections.ts'
 import type { FilesComponents } from './components.ts'
-import { createCopies, type ReadOptions, type WantedVersion } from './copies.ts'
+import { type Copies, createCopies, type ReadOptions, type WantedVersion } from './copies.ts'
 import { fileError } from './errors.ts'
 import { findFile } from './find.ts'
 import { createPublishing } from './publishing.ts'
@@ -81,12 +81,15 @@ export interface FilesService {
   free(file: string, signal: AbortSignal, options?: { readonly force?: boolean }): Promise<void>
 }
 
-export function createFilesService(components: FilesComponents): FilesService {
+/** @param copies - shared with whoever else brings content here */
+export function createFilesService(
+  components: FilesComponents,
+  copies: Copies = createCopies(components),
+): FilesService {
   const { store, directory } = components
   const { projections } = store
   const views = createFileViews(components)
   const publishing = createPublishing(components)
-  const copies = createCopies(components)
 
   const entryOf = (file: string): FileEntry => {
     const entry = projections.file(file as FileId)

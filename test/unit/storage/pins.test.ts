@@ -11,7 +11,12 @@ import type { ContentBlockstore } from '../../../src/storage/blockstore.ts'
 import { blockName, shardOf } from '../../../src/storage/blockstore-layout.ts'
 import { openDatabase } from '../../../src/storage/database.ts'
 import { createPins, LEASE_KEPT_MS, type PinBook } from '../../../src/storage/pins.ts'
-import { GRACE_MS, type SweepResult, sweep } from '../../../src/storage/pins-sweep.ts'
+import {
+  GRACE_MS,
+  type SweepResult,
+  sweep,
+  UNKNOWN_KEPT_MS,
+} from '../../../src/storage/pins-sweep.ts'
 import type { Database } from '../../../src/storage/sqlite.ts'
 import { pattern, rawCid, type TestStore, withStore } from './blockstore-helpers.ts'
 
@@ -29,13 +34,19 @@ interface Bench extends TestStore {
 
 function withPins(run: (bench: Bench) => Promise<void>): Promise<void> {
   return withStore(async (test) => {
-    const now = (): number => Date.now() + bench.later
+    const time = { later: 0 }
+    const now = (): number => Date.now() + time.later
     const { db } = openDatabase({ path: ':memory:', now, logger: silentLogger })
     const bench: Bench = {
       ...test,
       db,
-      later: 0,
-      pins: createPins({ db, store: test.store, now: () => now() }),
+      get later() {
+        return time.later
+      },
+      set later(ms) {
+        time.later = ms
+      },
+      pins: createPins({ db, store: test.store, now }),
       sweep: () => sweep({ pins: bench.pins, store: test.store, now }, signal),
       has: async (cid) => test.store.has(cid),
     }
@@ -195,6 +206,18 @@ describe('pins', () => {
       assert.equal((await bench.sweep()).blocks, blocks.size)
     }))
 
+  it('content that is older than the database stays for a month: the database may have been lost', () =>
+    withPins(async (bench) => {
+      const { blocks } = treeOf([1, 2])
+      await put(bench.store, blocks)
+      const old = Date.now() / 1000 - 100 * 24 * 3600
+      for (const cid of blocks.keys()) await utimes(pathOf(bench, cid), old, old)
+      bench.later = UNKNOWN_KEPT_MS - HOUR
+      assert.equal((await bench.sweep()).blocks, 0)
+      bench.later = UNKNOWN_KEPT_MS + HOUR
+      assert.equal((await bench.sweep()).blocks, blocks.size)
+    }))
+
   it('what a broken-off fetch has brought stays a week, also after a restart', () =>
     withPins(async (bench) => {
       const { root, blocks } = treeOf([1, 2, 3, 4])
@@ -231,9 +254,11 @@ describe('pins', () => {
   it('sweeps and adds of the same blocks at once lose nothing that is pinned', () =>
     withPins(async (bench) => {
       const trees = Array.from({ length: 20 }, (_, n) => treeOf([n, n + 1, n + 2, 99]))
+      const old = Date.now() / 1000 - 2 * 3600
+      bench.db.exec(`UPDATE content_book SET since = 0`)
       for (const each of trees) {
         await put(bench.store, each.blocks)
-        for (const cid of each.blocks.keys()) await utimes(pathOf(bench, cid), 1, 1)
+        for (const cid of each.blocks.keys()) await utimes(pathOf(bench, cid), old, old)
       }
       let sweeping = true
       const sweeps = (async () => {

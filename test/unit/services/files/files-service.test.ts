@@ -299,6 +299,21 @@ describe('files: fetch, read, keep, free', () => {
       assert.equal(ada.files.info(added.file).accesses, 1, 'none of the owner')
     }))
 
+  it('two who fetch one file at once check and pin it once', () =>
+    withAdaAndBob(async (ada, bob) => {
+      const added = await add(ada, 'a', 'bytes')
+      await ada.tell(bob)
+      bob.sources.push(ada)
+      let verified = 0
+      bob.node.events.on('copy:verified', () => {
+        verified += 1
+      })
+      const fetch = () => bob.files.fetch(added.file, {}, { signal })
+      await Promise.all([fetch(), fetch(), fetch()])
+      assert.equal(verified, 1)
+      assert.deepEqual(bob.pins.leasedRoots(), [])
+    }))
+
   it('bytes that nobody has are said so; what came before stays for the next try', () =>
     withAdaAndBob(async (ada, bob) => {
       const added = await add(ada, 'a', 'bytes')
