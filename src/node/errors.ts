@@ -5,6 +5,9 @@ export const NODE_ERRORS = {
   NETWORK_DIFFERS: {
     says: 'The data directory {path} belongs to network {found}, and the peers file names {wanted}. Use another --data-dir for the other network, or another peers file.',
   },
+  NETWORK_UNNAMED: {
+    says: 'The peers file names peers but no network. Take the file that "cairn peers export" writes on a device of the network, or add its key "network".',
+  },
   NETWORK_FILE: {
     says: 'The file {path}, which says what network this directory belongs to, cannot be read ({why}). Put it back from a backup, or delete it and start with a peers file of the network.',
   },

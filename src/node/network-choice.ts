@@ -35,7 +35,7 @@ export interface NetworkChoiceComponents {
  * them.
  *
  * @param signal - ends the wait for a peer that tells the parameters
- * @throws `NETWORK_DIFFERS`, `NETWORK_FILE`
+ * @throws `NETWORK_DIFFERS`, `NETWORK_FILE`, `NETWORK_UNNAMED`
  */
 export async function chooseNetwork(
   components: NetworkChoiceComponents,
@@ -55,6 +55,10 @@ export async function chooseNetwork(
       throw nodeError('NETWORK_DIFFERS', { found, wanted, path: init.dataDir })
     }
     return { params: known, founded: false }
+  }
+  // Peers without a network's name could be anybody's; and founding a network beside them surprises.
+  if (wanted === undefined && (init.peers?.bootstrap.length ?? 0) > 0) {
+    throw nodeError('NETWORK_UNNAMED')
   }
   const params =
     init.peers?.parameters ??
