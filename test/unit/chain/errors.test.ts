@@ -242,6 +242,7 @@ describe('malformed records (ENCODING)', () => {
   }
 
   malformed('sequence 0 without an admission', { sequence: 0, previous: null })
+  malformed('sequence 0 with a previous record', { sequence: 0 })
   malformed('no previous record', { previous: null })
   malformed('no user', { user: null })
   malformed('a time that is no whole number', { time: 1.5 })
@@ -258,6 +259,13 @@ describe('malformed records (ENCODING)', () => {
   malformed('a media type with a line break', {}, { mediaType: 'text/plain\r\nSet-Cookie: a' })
   malformed('a size that is negative', {}, { size: -1 })
   malformed('a hash that is too short', {}, { sha256: new Uint8Array(31) })
+  it('a second admission of a device', () => {
+    const record = admin.say(userCreate('again'), { sequence: 0, previous: null })
+    refused('ENCODING', () => signRecord({ ...record, sequence: 1 }, sign))
+    refused('ENCODING', () =>
+      signRecord({ ...record, sequence: 1, previous: record.id } as UnsignedRecord, sign),
+    )
+  })
   it('a comment of 1,001 characters', () => {
     const body = (comment: string): UnsignedRecord['body'] =>
       ({

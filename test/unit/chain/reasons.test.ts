@@ -132,12 +132,14 @@ describe('reason codes', () => {
       assert.equal(chain.outcome(soon), 'UPGRADE_HEIGHT')
       const enough = admin.say(upgrade(2, next + 1 + MIN_UPGRADE_NOTICE))
       assert.equal(chain.outcome(enough), 'applied')
-      const before = admin.say(upgrade(3, next + 1 + MIN_UPGRADE_NOTICE))
-      assert.equal(chain.outcome(before), 'UPGRADE_HEIGHT')
+      const height = next + 1 + MIN_UPGRADE_NOTICE
       assert.deepEqual(readRules(chain.view, chain.height), {
         current: 1,
-        scheduled: [{ version: 2, height: next + 1 + MIN_UPGRADE_NOTICE }],
+        scheduled: [{ version: 2, height }],
       })
+      assert.equal(readRules(chain.view, height).current, 2)
+      assert.equal(chain.outcome(admin.say(upgrade(3, height + 5_000))), 'applied')
+      assert.equal(chain.outcome(admin.say(upgrade(4, height + 5_000))), 'UPGRADE_HEIGHT')
     },
     UPGRADE_COUNT: () => {
       const { admin, chain } = founded()

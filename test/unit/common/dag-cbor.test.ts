@@ -131,6 +131,19 @@ describe('canonical DAG-CBOR', () => {
     it(`refuses ${name}`, () => refusesBytes(fromHex(hex)))
   }
 
+  it('refuses a link with a number in a longer form', () => {
+    const digest = '00'.repeat(32)
+    decode(fromHex(`d82a58250001711220${digest}`), MAX)
+    // The codec 0x71 as a varint of two bytes.
+    refusesBytes(fromHex(`d82a58260001f1001220${digest}`))
+  })
+
+  it('refuses a text of a CID that is not the one text of its bytes', () => {
+    const text = cidText(DAG_CBOR, new Uint8Array(32))
+    assert.throws(() => link(`${text.slice(0, -1)}b`))
+    assert.throws(() => encode(linkTo(`${text.slice(0, -1)}b`)))
+  })
+
   it('refuses more bytes than its caller allows', () => {
     assert.throws(() => decode(encode('abc'), 3))
     assert.equal(decode(encode('abc'), 4), 'abc')
