@@ -12,7 +12,8 @@ import { readNodeFile } from '../../src/interfaces/client/node-file.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const SOURCE = join(root, 'src/interfaces/cli/main.ts')
-const BUNDLE = join(root, 'dist/cairn.js')
+/** Another bundle than this checkout's, for long runs beside development. */
+const BUNDLE = process.env.TEST_BUNDLE ?? join(root, 'dist/cairn.js')
 
 /** Milliseconds for a node to serve after its process started; a busy machine needs many. */
 const START_MS = 60_000

@@ -9,7 +9,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ChainSummary } from '../../src/interfaces/http/api.ts'
+import type { ChainSummary } from '../../src/interfaces/http/api-chain.ts'
 import { eventually, exportPeers, type RealNode } from '../helpers/real-node.ts'
 import { checkContent, checkRecord, createMember, type Member } from './member.ts'
 import { createRandom } from './random.ts'

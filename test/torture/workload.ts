@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { codeOf } from '../../src/common/errors.ts'
 import type { Client } from '../../src/interfaces/client/client.ts'
-import type { AddedFile, Vote } from '../../src/interfaces/http/api.ts'
+import type { AddedFile, Vote } from '../../src/interfaces/http/api-files.ts'
 import type { Random } from './random.ts'
 
 /** What a node answered: it must be there for ever. */
