@@ -1,5 +1,6 @@
 /** One side of bench/fetch.ts: `serve` imports a file and answers, `fetch` brings it here in one way. */
 import { randomBytes } from 'node:crypto'
+import { setFlagsFromString } from 'node:v8'
 import { withBitswap } from '@helia/bitswap'
 import { withLibp2pLight } from '@helia/libp2p'
 import { identify } from '@libp2p/identify'
@@ -18,6 +19,9 @@ import { systemClock } from '../../src/common/clock.ts'
 import { silentLogger } from '../../src/common/logger.ts'
 import { createTransfer } from '../../src/network/transfer/transfer.ts'
 import { createContentBlockstore } from '../../src/storage/blockstore.ts'
+
+// As the node itself does once it serves.
+setFlagsFromString('--external-memory-accounted-in-global-limit')
 
 const MIB = 2 ** 20
 const RAW_PROTOCOL = '/bench/raw/1.0.0'
