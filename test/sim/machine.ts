@@ -5,7 +5,7 @@
 
 import type { GossipSub } from '@chainsafe/libp2p-gossipsub'
 import { genesisOf } from '../../src/chain/codec.ts'
-import { type DeviceId, deviceIdOf } from '../../src/chain/ids.ts'
+import { type DeviceId, deviceIdOf, type RecordId } from '../../src/chain/ids.ts'
 import type { NetworkParams } from '../../src/chain/params.ts'
 import type { SignedRecord, Statement } from '../../src/chain/record.ts'
 import { type Clock, sleep } from '../../src/common/clock.ts'
@@ -18,12 +18,14 @@ import { createSyncClient } from '../../src/network/sync/client.ts'
 import { createSyncPeer } from '../../src/network/sync/peer.ts'
 import { createSyncRunner } from '../../src/network/sync/runner.ts'
 import { createSyncServer } from '../../src/network/sync/server.ts'
+import { HOLD_SIGNING_MS } from '../../src/services/admission.ts'
 import { type ChainService, createChainService } from '../../src/services/chain/chain-service.ts'
 import type { Verifier } from '../../src/services/chain/intake.ts'
 import type { NodeEvents } from '../../src/services/events.ts'
 import { createSearch } from '../../src/services/miner-work.ts'
 import { createMining, type Mining, type Solver } from '../../src/services/mining.ts'
 import { type ChainStore, createChainStore } from '../../src/storage/chain-store.ts'
+import type { Database } from '../../src/storage/sqlite.ts'
 import { createDisk, Died, type Disk, gated } from './disk.ts'
 import type { Prng } from './prng.ts'
 import type { Endpoint, VirtualNetwork } from './virtual-network.ts'
@@ -77,10 +79,9 @@ export interface Machine {
   publish(statement: Statement): Promise<SignedRecord>
   /** Told of each block that this machine mined. */
   onMined: (() => void) | undefined
+  /** Told of each record that a block of the best chain brings here, again after a reorg. */
+  onConfirmed: ((record: RecordId) => void) | undefined
 }
-
-/** Milliseconds that a start waits for a peer before this device signs. */
-const HOLD_MS = 5_000
 
 export function createMachine(around: Surroundings, init: MachineInit): Machine {
   const { time, network } = around
@@ -98,6 +99,7 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
     disk: init.disk ?? createDisk(),
     skew: init.skew,
     onMined: undefined,
+    onConfirmed: undefined,
     get life() {
       return life
     },
@@ -157,13 +159,7 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
       if (alive()) trace(`${event} ${summary(payload)}`)
     })
     const { db, journal } = gated(machine.disk, gate, alive)
-    const store = createChainStore(db)
-    const genesis = genesisOf(around.params)
-    store.begin(
-      genesis,
-      { changes: [], outcomes: [], late: [], digest: genesis.header.outcome },
-      BigInt(genesis.header.difficulty),
-    )
+    const store = beginStore(db, around.params)
     const signer = { device, sign: (message: Uint8Array) => signEd25519(seed, message) }
     const chain = createChainService(
       { store, journal, verifier: around.verifier, signer, clock, events, logger },
@@ -214,6 +210,9 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
     events.on('record:pending', ({ record, own }) => {
       if (alive() && own) void gossip.publishRecord(record.bytes)
     })
+    events.on('record:confirmed', ({ record }) => {
+      if (alive()) machine.onConfirmed?.(record)
+    })
     events.on('block:mined', ({ block }) => {
       if (!alive()) return
       machine.onMined?.()
@@ -237,14 +236,21 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
     await chain.start()
     if (!alive()) throw new Died()
     life = { chain, store, mining, events, number }
-    clock.after(HOLD_MS, () => first.resolve())
-    chain.holdSigning(first.promise)
+    chain.holdSigning(Promise.race([first.promise, sleep(clock, HOLD_SIGNING_MS)]))
     await mining.start()
     await gossip.start()
     await runner.start()
     network.join(name, endpoint)
   }
   return machine
+}
+
+function beginStore(db: Database, params: NetworkParams): ChainStore {
+  const store = createChainStore(db)
+  const genesis = genesisOf(params)
+  const { difficulty, outcome } = genesis.header
+  store.begin(genesis, { changes: [], outcomes: [], late: [], digest: outcome }, BigInt(difficulty))
+  return store
 }
 
 /** A search takes exponentially distributed time; the nonce itself is found at once. */

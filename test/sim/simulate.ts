@@ -18,8 +18,13 @@ export interface Outcome {
     readonly steps: number
     /** Milliseconds of virtual time. */
     readonly virtual: number
+    /** Milliseconds from acknowledged to confirmed on the last machine, of the slowest record. */
+    readonly slowest: number
   }
 }
+
+/** Milliseconds of virtual time within which a record is confirmed everywhere when nothing is wrong. */
+const PLAIN_CONFIRM_MS = 30_000
 
 /** @param print - receives the lines of the trace */
 export async function simulate(plan: Plan, print?: (line: string) => void): Promise<Outcome> {
@@ -29,7 +34,24 @@ export async function simulate(plan: Plan, print?: (line: string) => void): Prom
   const unhandled = (error: unknown): void => void failures.push(`unhandled: ${explain(error)}`)
   process.on('unhandledRejection', unhandled)
   let blocks = 0
-  for (const machine of world.machines) machine.onMined = () => (blocks += 1)
+  const confirmed = new Map<string, number>()
+  for (const machine of world.machines) {
+    machine.onMined = () => {
+      blocks += 1
+    }
+    machine.onConfirmed = (record) => {
+      const key = `${machine.name} ${record}`
+      if (!confirmed.has(key)) confirmed.set(key, world.time.now())
+    }
+  }
+  /** Milliseconds from the acknowledgement of a record to its confirmation on the last machine. */
+  const slowest = (): number =>
+    Math.max(
+      0,
+      ...world.ledger.flatMap(({ record, at }) =>
+        world.machines.map(({ name }) => (confirmed.get(`${name} ${record.id}`) ?? at) - at),
+      ),
+    )
   try {
     const steps: (() => Promise<string[]>)[] = [
       async () => {
@@ -45,6 +67,10 @@ export async function simulate(plan: Plan, print?: (line: string) => void): Prom
       () => checkRest(world),
       () => checkProbe(world),
       () => checkRest(world),
+      async () =>
+        plan.family === 'plain' && slowest() > PLAIN_CONFIRM_MS
+          ? [`a record took ${slowest()} ms to be confirmed everywhere`]
+          : [],
     ]
     for (const step of steps) {
       failures.push(...(await step()), ...world.complaints)
@@ -62,6 +88,7 @@ export async function simulate(plan: Plan, print?: (line: string) => void): Prom
     blocks,
     steps: world.time.steps,
     virtual: world.time.now() - began,
+    slowest: slowest(),
   }
   const trace = world.traceHash()
   world.close()

@@ -71,6 +71,6 @@ function start(): Hand {
 
 function broken(job: SeedJob, error: unknown): SeedResult {
   const why = error instanceof Error ? error.message : String(error)
-  const figures = { records: 0, height: 0, blocks: 0, steps: 0, virtual: 0 }
+  const figures = { records: 0, height: 0, blocks: 0, steps: 0, virtual: 0, slowest: 0 }
   return { seed: job.seed, family: job.family ?? 'mix', failures: [why], trace: '', figures }
 }

@@ -139,6 +139,28 @@ describe('services/chain', () => {
     assert.equal(bob.store.projections.listFiles({ limit: 10 }).length, 2)
   })
 
+  it('signs again at once all that follows what became impossible', async () => {
+    const { ada, bob, clock } = await pair()
+    const copy = createChainNode('ada', { clock, journal: [...ada.journal] })
+    await copy.chain.start()
+    await pull(copy, bob)
+    await ada.publish(fileStatement('other.txt'))
+    const published: SignedRecord[] = []
+    for (const name of ['1', '2', '3', '4']) published.push(await copy.publish(fileStatement(name)))
+    clock.time += 2000
+    await ada.mine()
+    const before = copy.store.ownNewest(copy.device)?.record.sequence ?? 0
+    await pull(copy, ada)
+    const newest = copy.store.ownNewest(copy.device)?.record
+    assert.equal(newest?.identity, published[3]?.id)
+    assert.equal(newest?.sequence, before + 1)
+    clock.time += 2000
+    await copy.mine()
+    for (const { id } of published) {
+      assert.equal(readRecordState(copy.store.state, id)?.outcome, 'applied')
+    }
+  })
+
   it('NOT_ADMITTED: signs nothing before its own admission', async () => {
     const eve = createChainNode('eve', { clock: handClock(START) })
     await assert.rejects(
