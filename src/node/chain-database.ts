@@ -1,8 +1,8 @@
 /** The database of the chain, begun; what a damaged one still holds is taken over. */
-import { genesisOf } from '../chain/codec.ts'
 import type { NetworkParams } from '../chain/params.ts'
 import type { Clock } from '../common/clock.ts'
 import type { Logger } from '../common/logger.ts'
+import { beginChain } from '../services/chain/begin-chain.ts'
 import { type ChainStore, createChainStore } from '../storage/chain-store.ts'
 import { openDatabase } from '../storage/database.ts'
 import type { Database } from '../storage/sqlite.ts'
@@ -23,8 +23,6 @@ export function openChain(
   const { params } = init
   const { db, damaged } = openDatabase({ path: init.path, now: clock.now, logger })
   const store = createChainStore(db)
-  const genesis = genesisOf(params)
-  const { difficulty, outcome } = genesis.header
-  store.begin(genesis, { changes: [], outcomes: [], late: [], digest: outcome }, BigInt(difficulty))
+  beginChain(store, params)
   return { db, store, damaged }
 }

@@ -1,5 +1,4 @@
 /** A chain service over an in-memory database, with a device of its own; no network. */
-import { genesisOf } from '../../src/chain/codec.ts'
 import { type DeviceId, deviceIdOf } from '../../src/chain/ids.ts'
 import type { NetworkParams } from '../../src/chain/params.ts'
 import { meetsDifficulty } from '../../src/chain/pow.ts'
@@ -9,6 +8,7 @@ import type { Clock } from '../../src/common/clock.ts'
 import { publicKeyOf, sha256, signEd25519, verifyEd25519 } from '../../src/common/crypto.ts'
 import { createEvents, type Events } from '../../src/common/events.ts'
 import { silentLogger } from '../../src/common/logger.ts'
+import { beginChain } from '../../src/services/chain/begin-chain.ts'
 import { type ChainService, createChainService } from '../../src/services/chain/chain-service.ts'
 import type { BlockTemplate } from '../../src/services/chain/template.ts'
 import type { NodeEvents } from '../../src/services/events.ts'
@@ -83,9 +83,7 @@ export function createChainNode(
   const store =
     options.store ??
     createChainStore(openDatabase({ path: ':memory:', now: clock.now, logger: silentLogger }).db)
-  const genesis = genesisOf(params)
-  const effect = { changes: [], outcomes: [], late: [], digest: genesis.header.outcome }
-  store.begin(genesis, effect, BigInt(genesis.header.difficulty))
+  beginChain(store, params)
   const events = createEvents<NodeEvents>((error) => {
     throw error
   })

@@ -12,6 +12,7 @@ import { CairnError, messageOf } from '../../common/errors.ts'
 import { silentLogger } from '../../common/logger.ts'
 import { type ChainStore, createChainStore } from '../../storage/chain-store.ts'
 import { openDatabase } from '../../storage/database.ts'
+import { beginChain } from '../chain/begin-chain.ts'
 import { createIntake, type Verifier } from '../chain/intake.ts'
 import { ANCESTORS } from '../chain/template.ts'
 
@@ -79,11 +80,8 @@ export function createVerifyChain(
     }
 
     try {
-      const genesis = genesisOf(params)
-      const { difficulty, outcome } = genesis.header
-      const nothing = { changes: [], outcomes: [], late: [], digest: outcome }
-      rebuilt.begin(genesis, nothing, BigInt(difficulty))
-      ancestors = [genesis.header]
+      beginChain(rebuilt, params)
+      ancestors = [genesisOf(params).header]
       // The chain grows while it is checked: what is compared is the state at the height it has then.
       for (let from = 1; from <= store.tip().height; from += BLOCKS_AT_ONCE) {
         signal.throwIfAborted()
