@@ -1,9 +1,9 @@
 /**
  * Builds `dist/`: what `npm start` and the published package run.
  *
- * One entry per process and thread: the command line (small; what runs a node is a chunk that only `start`
- * loads) and each worker. Everything is bundled; native add-ons that other packages bring are left out, since
- * nothing that runs here loads them.
+ * Entries: the command line (small; what runs a node is a chunk that only `start` loads), the library, and each
+ * worker. Everything is bundled; native add-ons that other packages bring are left out, since nothing that runs
+ * here loads them.
  *
  *   node scripts/build.ts [--if-stale] [--clean]
  */
@@ -20,6 +20,7 @@ const out = join(root, 'dist')
 
 const ENTRIES = {
   cairn: 'src/interfaces/cli/main.ts',
+  index: 'src/index.ts',
   'miner-worker': 'src/services/miner-worker.ts',
 }
 

@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from 'node:assert/strict'
+import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
@@ -22,6 +22,7 @@ const EXPECTED = [
   'bin/package.json',
   'dist/THIRD-PARTY.txt',
   'dist/cairn.js',
+  'dist/index.js',
   'dist/miner-worker.js',
   'package.json',
   'peers.example.json',
@@ -82,6 +83,9 @@ describe('package', () => {
     await run(NPM, ['install', ...options, tarball], { cwd: elsewhere, env, timeout: STEP_MS })
     const installed = (await readdir(join(elsewhere, 'node_modules'))).filter((n) => n[0] !== '.')
     deepEqual(installed, ['cairn'], 'everything else is in the bundle')
+    const names = `import('cairn').then((cairn) => console.log(Object.keys(cairn).join()))`
+    const { stdout } = await run(process.execPath, ['-e', names], { cwd: elsewhere, env })
+    match(stdout, /\bcreateNode\b/)
 
     const cairn = join(elsewhere, 'node_modules', '.bin', 'cairn')
     const call = async (...args: string[]): Promise<string> =>
