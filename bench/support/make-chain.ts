@@ -33,6 +33,7 @@ import { publicKeyOf, SIGNATURE_BYTES, signEd25519 } from '../../src/common/cryp
 import { cidText, RAW } from '../../src/common/dag-cbor.ts'
 import { assert } from '../../src/common/errors.ts'
 import { silentLogger } from '../../src/common/logger.ts'
+import { beginChain } from '../../src/services/chain/begin-chain.ts'
 import { type ChainStore, createChainStore } from '../../src/storage/chain-store.ts'
 import { openDataDirectory } from '../../src/storage/data-directory.ts'
 import { openDatabase } from '../../src/storage/database.ts'
@@ -115,8 +116,7 @@ function fill(
   devices: readonly Device[],
 ): { tip: BlockId; records: number } {
   const network = networkIdOf(params)
-  const digest = new Uint8Array(32)
-  store.begin(genesisOf(params), { changes: [], outcomes: [], late: [], digest }, 1n)
+  beginChain(store, params)
   const versions: { version: VersionId; device: Device }[] = []
   let said = 0
   let ancestors: readonly BlockHeader[] = [store.tip().header]
