@@ -173,6 +173,8 @@ export interface FilesApi {
    */
   find(text: string): FileSummary
   info(file: string): FileInfo
+  /** Devices that say now that they hold every byte of the shown version; this one first. */
+  copies(file: string, signal: AbortSignal): Promise<readonly Named[]>
   history(file: string): readonly HistoryEntry[]
   accesses(file: string): readonly AccessEntry[]
   /** Brings all bytes here, verified; resumes. Records an access when the file is another user's. */

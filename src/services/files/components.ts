@@ -29,8 +29,6 @@ export interface FilesComponents {
     readonly holders: Transfer['holders']
     readonly broker: Pick<Transfer['broker'], 'retrieve'>
   }
-  /** Devices known to hold a root complete, from their reports; missing: none are known. */
-  readonly copies?: { known(root: string): readonly DeviceId[] }
   readonly events: Events<NodeEvents>
   readonly clock: Clock
   readonly logger: Logger

@@ -5,8 +5,10 @@
  * const added = await files.add(createReadStream(path), { name: 'a.txt', visibility: 'public' }, { signal })
  * for await (const part of files.read(added.file, {}, signal)) process.stdout.write(part)
  */
-import type { FileId, UserId, VersionId } from '../../chain/ids.ts'
+import { CID } from 'multiformats/cid'
+import type { DeviceId, FileId, UserId, VersionId } from '../../chain/ids.ts'
 import type { FileEntry } from '../../storage/projections.ts'
+import type { Named } from '../explorer/directory.ts'
 import type { FilesComponents } from './components.ts'
 import { type Copies, createCopies, type ReadOptions, type WantedVersion } from './copies.ts'
 import { fileError } from './errors.ts'
@@ -50,6 +52,8 @@ export interface FilesService {
   /** The file that a text names; see find.ts. @throws FILE_NOT_FOUND, FILE_AMBIGUOUS */
   find(text: string): FileSummary
   info(file: string): FileInfo
+  /** Devices that say now that they hold every byte of the shown version, verified; this one first. */
+  copies(file: string, signal: AbortSignal): Promise<readonly Named[]>
   /** All that happened to it, in chain order, pending last. */
   history(file: string): readonly HistoryEntry[]
   accesses(file: string): readonly AccessEntry[]
@@ -132,6 +136,12 @@ export function createFilesService(
     },
     find: (text) => views.summary(findFile(projections, directory, text)),
     info: (file) => views.info(entryOf(file)),
+    copies: async (file, signal) => {
+      const info = views.info(entryOf(file))
+      const held = await components.transfer?.holders(CID.parse(info.root), signal)
+      const others = [...(held ?? [])].filter(([, part]) => part === 'complete')
+      return [...info.copies, ...others.map(([device]) => directory.device(device as DeviceId))]
+    },
     history: (file) => views.history(entryOf(file).file),
     accesses: (file) => views.accesses(entryOf(file).file),
     fetch: async (file, { version }, work) => {

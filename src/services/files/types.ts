@@ -109,7 +109,7 @@ export interface FileSummary {
 
 export interface FileInfo extends FileSummary {
   readonly versionList: readonly FileVersion[]
-  /** Devices known to hold the shown version complete, this one among them. */
+  /** This device, when it holds the shown version complete; others are asked by `copies`. */
   readonly copies: readonly Named[]
   /** Recorded accesses by other users. */
   readonly accesses: number

@@ -37,8 +37,7 @@ export function createFileViews({
   directory,
   pins,
   self,
-  copies,
-}: Pick<FilesComponents, 'store' | 'directory' | 'pins' | 'self' | 'copies'>): FileViews {
+}: Pick<FilesComponents, 'store' | 'directory' | 'pins' | 'self'>): FileViews {
   const { projections, state } = store
   const authorOf = ({ record }: StoredRecord): Named =>
     directory.user(record.user ?? record.identity)
@@ -114,11 +113,6 @@ export function createFileViews({
     kept: pins.choice(entry.file) === 'kept',
     tally: tally(entry.version),
   })
-  const copiesOf = (root: string, local: boolean): Named[] => {
-    const devices = new Set(copies?.known(root) ?? [])
-    if (local) devices.add(self.device)
-    return [...devices].map((device) => directory.device(device))
-  }
   const accessesOf = (file: FileId): AccessEntry[] =>
     projections.accessesOf(file).flatMap((stored) => {
       const { record } = stored
@@ -145,7 +139,7 @@ export function createFileViews({
       return {
         ...summary,
         versionList: of.map((version) => versionView(version, removed)),
-        copies: copiesOf(summary.root, summary.local),
+        copies: summary.local ? [directory.device(self.device)] : [],
         accesses: accessesOf(entry.file).filter((access) => access.user.id !== owner).length,
       }
     },

@@ -215,6 +215,7 @@ export function createFakeNode() {
         return first
       },
       info,
+      copies: async (file) => info(file).copies,
       history: () => [],
       accesses: () => [],
       fetch: async (file, _options, { onProgress }) => {

@@ -74,8 +74,11 @@ export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
     }),
     route('GET', '/api/v1/files/:id', {
       summary: 'Everything about one file; :id is an id, the beginning of one, a CID or a name',
-      gives: 'the file with its versions',
-      handle: ({ params }) => ok(files.info(files.find(params.id ?? '').file)),
+      gives: 'the file with its versions, and the devices that say now that they hold it',
+      handle: async ({ params, signal }) => {
+        const info = files.info(files.find(params.id ?? '').file)
+        return ok({ ...info, copies: await files.copies(info.file, signal) })
+      },
     }),
     route('DELETE', '/api/v1/files/:id', {
       summary: 'Remove a file (a tombstone: its history stays)',

@@ -76,7 +76,6 @@ async function createFilesNode(name: string, dir: string, clock: TestClock): Pro
         ),
       broker: { retrieve: (cid) => from(cid) },
     },
-    copies: { known: () => sources.map((source): DeviceId => source.node.device) },
     events: node.events,
     clock,
     logger: silentLogger,
