@@ -1,7 +1,6 @@
 /** A device with chain, content and file verbs, without a network: devices hand each other records and blocks. */
 import { join } from 'node:path'
 import type { CID } from 'multiformats/cid'
-import type { DeviceId } from '../../../../src/chain/ids.ts'
 import { silentLogger } from '../../../../src/common/logger.ts'
 import { createDirectory } from '../../../../src/services/explorer/directory.ts'
 import { type Collector, createCollector } from '../../../../src/services/files/collector.ts'
