@@ -6,13 +6,7 @@ import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BlockHeader, NONCE_BYTES } from '../../src/chain/block.ts'
-import {
-  encodeBody,
-  encodeHeader,
-  genesisOf,
-  sealMessage,
-  signRecord,
-} from '../../src/chain/codec.ts'
+import { encodeBody, encodeHeader, sealMessage, signRecord } from '../../src/chain/codec.ts'
 import { nextDifficulty, TARGET_INTERVAL_MS } from '../../src/chain/difficulty.ts'
 import {
   type BlockId,
