@@ -16,14 +16,8 @@ import type { Buffers } from './buffers.ts'
 import { onBytes, type TransferStream } from './channel.ts'
 import { type TransferErrorCode, transferError } from './errors.ts'
 import { createFrameReader } from './frame-reader.ts'
-import {
-  decodeMessage,
-  encodeMessage,
-  FRAME,
-  type Held,
-  MAX_WANTS_OPEN,
-  MAX_WANTS_PER_MESSAGE,
-} from './messages.ts'
+import { decodeMessage, FRAME, type Held, MAX_WANTS_OPEN } from './messages.ts'
+import { createOutbox } from './outbox.ts'
 import { createWindow, type Window } from './window.ts'
 
 /** Milliseconds in which a source must answer something or send `MIN_PROGRESS_BYTES`. */
@@ -90,11 +84,9 @@ export function createSource(
 ): Source {
   const wants = new Map<number, Open>()
   const questions = new Map<number, Question>()
+  const outbox = createOutbox(wants)
   const window = createWindow()
   let nextId = 0
-  let outbox: Uint8Array[] = []
-  let newWants: number[] = []
-  let newCancels: number[] = []
   let flushing = false
   let stream: TransferStream | undefined
   let opening = false
@@ -146,9 +138,7 @@ export function createSource(
     for (const want of wants.values()) window.settled(want.counted)
     wants.clear()
     questions.clear()
-    outbox = []
-    newWants = []
-    newCancels = []
+    outbox.clear()
     stopWatch?.()
     stopWatch = undefined
     if (failed !== undefined && failed.status === 'open') failed.abort(error)
@@ -257,23 +247,8 @@ export function createSource(
       if (openCount() > 0 && !opening) void connect()
       return
     }
-    const frames = outbox
-    outbox = []
-    for (let at = 0; at < newWants.length; at += MAX_WANTS_PER_MESSAGE) {
-      const list = newWants.slice(at, at + MAX_WANTS_PER_MESSAGE).flatMap((id) => {
-        const want = wants.get(id)
-        return want === undefined
-          ? []
-          : [{ id, codec: want.cid.code, digest: want.cid.multihash.digest }]
-      })
-      if (list.length > 0) frames.push(encodeMessage(FRAME.want, { wants: list }))
-    }
-    newWants = []
-    const cancels = newCancels.filter((id) => wants.has(id))
-    newCancels = []
-    if (cancels.length > 0) frames.push(encodeMessage(FRAME.cancel, { ids: cancels }))
     try {
-      for (const frame of frames) stream.send(frame)
+      for (const frame of outbox.take()) stream.send(frame)
     } catch (error) {
       fail(transferError('SOURCE_GONE', { peer }, error))
     }
@@ -292,13 +267,12 @@ export function createSource(
     if (want === undefined || want.cancelled) return
     want.cancelled = true
     want.reject(reason)
-    if (newWants.includes(id)) {
-      newWants = newWants.filter((other) => other !== id)
+    if (outbox.takeBack(id)) {
       wants.delete(id)
       window.settled(want.counted)
       rest()
     } else {
-      newCancels.push(id)
+      outbox.cancel(id)
       later()
     }
   }
@@ -318,7 +292,7 @@ export function createSource(
       const asked = clock.now()
       wants.set(id, { cid, asked, counted: expected, cancelled: false, resolve, reject })
       window.asked(expected, asked)
-      newWants.push(id)
+      outbox.want(id)
       later()
       return { block: promise, cancel: (reason) => abandon(id, reason) }
     },
@@ -326,13 +300,9 @@ export function createSource(
       new Promise((resolve, reject) => {
         if (signal?.aborted === true) return reject(signal.reason)
         const id = takeId()
-        const asked = roots.map(({ code, multihash }) => ({
-          codec: code,
-          digest: multihash.digest,
-        }))
         questions.set(id, { roots: roots.length, resolve, reject })
         signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
-        outbox.push(encodeMessage(FRAME.have, { id, roots: asked }))
+        outbox.have(id, roots)
         later()
       }),
     end: (code) => {
