@@ -192,6 +192,8 @@ async function rebuild(world: World, store: ChainStore, digest: string): Promise
   const orders: [string, Block[]][] = [
     ['the best chain from genesis', mainBlocks(store)],
     ['all blocks in another order', parentsFirst([...all.values()], prng.fork('order'))],
+    // What comes before its parent waits, within bounds; what is dropped comes again.
+    ['all blocks, children before parents', shuffledRounds([...all.values()], prng.fork('mixed'))],
   ]
   for (const [what, blocks] of orders) {
     const fresh = await freshMachine(world)
@@ -229,6 +231,10 @@ function parentsFirst(blocks: Block[], prng: ReturnType<typeof createPrng>): Blo
     ready.push(...(waiting.get(next.id) ?? []))
   }
   return order
+}
+
+function shuffledRounds(blocks: Block[], prng: ReturnType<typeof createPrng>): Block[] {
+  return [...prng.shuffle(blocks), ...prng.shuffle(blocks), ...parentsFirst(blocks, prng)]
 }
 
 async function freshMachine(world: World) {
