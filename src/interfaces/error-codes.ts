@@ -135,6 +135,7 @@ export const CODE_MEANINGS: Readonly<Record<string, CodeMeaning>> = {
   PEERS_FILE_READ: USAGE,
   NETWORK_STOPPED: UNAVAILABLE,
   NETWORK_DIFFERS: USAGE,
+  NETWORK_UNNAMED: USAGE,
   NETWORK_FILE: DAMAGED,
 
   // the data directory

@@ -282,7 +282,19 @@ describe('command line', () => {
       const path = put('a', 'x')
       const late = await cli('add', '--public', path, '--wait', 'confirmed', '--timeout', '1')
       assert.deepEqual([late.code, /not confirmed within 1 seconds/.test(late.err)], [6, true])
-      fake.confirmed.add('bafyrecord2')
+      const document = await cli(
+        'add',
+        '--public',
+        path,
+        '--wait',
+        'confirmed',
+        '--timeout',
+        '1',
+        '--json',
+      )
+      assert.equal(document.code, 6)
+      assert.equal(JSON.parse(document.out).added[0].state.status, 'pending')
+      fake.confirmed.add('bafyrecord3')
       const { out } = await cli('add', '--public', path, '--wait', 'confirmed', '--json')
       assert.equal(JSON.parse(out).added[0].state.status, 'confirmed')
     })

@@ -1,9 +1,12 @@
 /** `--wait confirmed`. */
 import { InvalidArgumentError, Option } from 'commander'
 import type { Client } from '../client/client.ts'
+import { EXIT } from '../error-codes.ts'
 import { interfaceError } from '../errors.ts'
 import type { RecordDetail } from '../http/api-chain.ts'
 import type { RecordState } from '../http/api-common.ts'
+import { Done } from './done.ts'
+import type { Options } from './register.ts'
 import type { Session } from './session.ts'
 
 const DEFAULT_SECONDS = 60
@@ -27,19 +30,45 @@ export function wholeNumber(text: string, least: number, most: number): string {
   return text
 }
 
-/** The record's state once it is confirmed. @throws NOT_CONFIRMED */
-export async function waitConfirmed(
-  client: Client,
-  record: string,
-  seconds: number,
+/** How `records` stand when all are confirmed, or when the time of `--timeout` is over; empty without `--wait`. */
+export async function settled(
   { signal }: Session,
-): Promise<RecordState> {
-  const { state } = await client.call<RecordDetail>(
-    'GET',
-    `/api/v1/records/${record}`,
-    { query: { wait: 'confirmed', timeout: seconds }, answerMs: (seconds + 10) * 1000 },
-    signal,
-  )
-  if (state.status !== 'confirmed') throw interfaceError('NOT_CONFIRMED', { seconds })
-  return state
+  client: Client,
+  records: readonly string[],
+  { wait, timeout }: Options,
+): Promise<RecordState[]> {
+  if (wait === undefined) return []
+  const until = Date.now() + Number(timeout) * 1000
+  const states: RecordState[] = []
+  for (const record of records) {
+    // Those of one add are mostly confirmed together: after the first, the others are asked for once.
+    const seconds = Math.max(1, Math.ceil((until - Date.now()) / 1000))
+    const { state } = await client.call<RecordDetail>(
+      'GET',
+      `/api/v1/records/${record}`,
+      {
+        query: Date.now() < until ? { wait: 'confirmed', timeout: seconds } : {},
+        answerMs: (seconds + 10) * 1000,
+      },
+      signal,
+    )
+    states.push(state)
+  }
+  return states
+}
+
+/** After the result was told: ends with another exit code when something was late or refused. */
+export function judge(
+  session: Session,
+  states: readonly RecordState[],
+  { timeout }: Options,
+): void {
+  const rejected = states.find(({ outcome }) => outcome === 'rejected')
+  if (rejected !== undefined) {
+    session.note(`cairn: the network refused it: ${rejected.code ?? 'no reason'}`)
+    throw new Done(EXIT.refused)
+  }
+  if (states.every(({ status }) => status === 'confirmed')) return
+  session.note(`cairn: ${interfaceError('NOT_CONFIRMED', { seconds: Number(timeout) }).message}`)
+  throw new Done(EXIT.unavailable)
 }

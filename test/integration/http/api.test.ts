@@ -339,6 +339,15 @@ describe('HTTP API', () => {
     for await (const _ of reader.blocks()) blocks += 1
     assert.equal(blocks, 1)
   })
+  it('an answer that breaks on its way is cut: it cannot pass for whole', async () => {
+    await add('a', 'one')
+    const whole = fake.node.chain.export
+    fake.node.chain.export = async function* (signal) {
+      yield* whole(signal)
+      throw new Error('the disk broke')
+    }
+    await assert.rejects(api('/api/v1/chain/export'))
+  })
 
   it('status, metrics and the document', async () => {
     const status = (await api('/api/v1/status')).json

@@ -20,8 +20,18 @@ describe('codes', () => {
   it('each error of the interfaces stands in the table', () => {
     for (const code of Object.keys(INTERFACE_ERRORS)) assert.ok(code in CODE_MEANINGS, code)
   })
+  const top = join(import.meta.dirname, '..', '..', '..', 'src')
+  it('each error that can reach a person stands in the table', () => {
+    const layers = /^(interfaces|node|services|storage)[/\\]/
+    for (const name of readdirSync(top, { recursive: true, encoding: 'utf8' })) {
+      if (!layers.test(name) || !name.endsWith('errors.ts')) continue
+      const source = readFileSync(join(top, name), 'utf8')
+      for (const [, code = ''] of source.matchAll(/^ {2}([A-Z_]+): \{/gm)) {
+        assert.ok(code in CODE_MEANINGS, `${name}: ${code}`)
+      }
+    }
+  })
   it('each code in the table is thrown somewhere', () => {
-    const top = join(import.meta.dirname, '..', '..', '..', 'src')
     const sources = readdirSync(top, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts') && !name.endsWith('error-codes.ts'))
       .map((name) => readFileSync(join(top, name), 'utf8'))

@@ -8,7 +8,7 @@ import type { RecordState } from '../../http/api-common.ts'
 import type { AddedFile, FileSummary } from '../../http/api-files.ts'
 import { Done } from '../done.ts'
 import { count, printable, size } from '../format.ts'
-import { waitConfirmed } from '../records-wait.ts'
+import { judge, settled } from '../records-wait.ts'
 import type { Options } from '../register.ts'
 import type { Session } from '../session.ts'
 import { findSources, readSource, type Source, STDIN } from '../sources.ts'
@@ -57,7 +57,16 @@ export async function add(
       if (!session.json) session.note(`cairn: ${printable(`${source.path}: ${messageOf(error)}`)}`)
     }
   }
-  if (session.json) session.result({ added, failed }, '')
+  const states = await settled(
+    session,
+    client,
+    added.map(({ record }) => record),
+    options,
+  )
+  if (session.json) {
+    const shown = added.map((one, index) => withState(one, states[index]))
+    session.result({ added: shown, failed }, '')
+  }
   const bytes = added.reduce((sum, one) => sum + one.size, 0)
   if (sources.length > 1 && !session.json) {
     session.note(
@@ -66,6 +75,7 @@ export async function add(
   }
   const [first] = failed
   if (first !== undefined) throw new Done(meaningOf(first.error.code).exit)
+  judge(session, states, options)
 }
 
 async function addOne(
@@ -82,12 +92,11 @@ async function addOne(
     visibility: 'public',
   }
   const result = await upload(session, client, '/api/v1/files', query, source)
-  const one = { path: source.path, folder: source.folder, ...result }
-  if (options.wait === undefined) return one
-  return {
-    ...one,
-    state: await waitConfirmed(client, result.record, Number(options.timeout), session),
-  }
+  return { path: source.path, folder: source.folder, ...result }
+}
+
+function withState(one: Added, state: RecordState | undefined): Added {
+  return state === undefined ? one : { ...one, state }
 }
 
 export async function update(
@@ -111,9 +120,9 @@ export async function update(
   const target = `/api/v1/files/${found.file}/versions`
   const result = await upload(session, client, target, query, { ...source, name: found.name })
   const one: Added = { path, folder: found.folder, ...result }
-  if (options.wait === undefined) return session.result(one, line(one))
-  const state = await waitConfirmed(client, result.record, Number(options.timeout), session)
-  session.result({ ...one, state }, line(one))
+  const states = await settled(session, client, [one.record], options)
+  session.result(withState(one, states[0]), line(one))
+  judge(session, states, options)
 }
 
 async function upload(

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { Page } from '../../http/api-common.ts'
 import type { AccessEntry, FileInfo, FileSummary, HistoryEntry } from '../../http/api-files.ts'
 import { count, duration, fields, printable, shortId, size, table, time } from '../format.ts'
-import { waitConfirmed, waitOptions, wholeNumber } from '../records-wait.ts'
+import { judge, settled, waitOptions, wholeNumber } from '../records-wait.ts'
 import type { CommandSetup } from '../register.ts'
 import type { Session } from '../session.ts'
 import { fileWords, nameOf, pathOf, stateWord, stateWords, tallyWords } from '../states.ts'
@@ -85,14 +85,13 @@ export function registerFiles({ program, register }: CommandSetup): void {
       {},
       session.signal,
     )
-    const state =
-      options.wait === undefined
-        ? undefined
-        : await waitConfirmed(client, done.record, Number(options.timeout), session)
+    const states = await settled(session, client, [done.record], options)
+    const [state] = states
     session.result(
       { ...done, ...(state === undefined ? {} : { state }) },
       `removed ${printable(text)}; earlier copies on other devices go with time, not at once`,
     )
+    judge(session, states, options)
   })
   for (const [verb, what, says] of [
     ['keep', 'hold the copy on this device', 'is held on this device'],

@@ -3,7 +3,7 @@ import { MAX_COMMENT_CHARACTERS } from '../../../chain/record.ts'
 import { interfaceError } from '../../errors.ts'
 import type { Tally, Vote } from '../../http/api-files.ts'
 import { printable, table, time } from '../format.ts'
-import { waitConfirmed, waitOptions } from '../records-wait.ts'
+import { judge, settled, waitOptions } from '../records-wait.ts'
 import type { CommandSetup } from '../register.ts'
 import { nameOf, stateWord, tallyWords } from '../states.ts'
 
@@ -18,29 +18,28 @@ export function registerVotes({ program, register }: CommandSetup): void {
     .option('--comment <text>', `at most ${MAX_COMMENT_CHARACTERS} characters`)
     .option('--version <version>', 'number or id of an older version')
   for (const option of waitOptions()) vote.addOption(option)
-  register(
-    vote,
-    async (session, [file = '', verdict = ''], { comment, version, wait, timeout }) => {
-      if (!VERDICTS.includes(verdict)) {
-        throw interfaceError('USAGE', {
-          why: `${verdict} is no verdict; allowed: ${VERDICTS.join(', ')}.`,
-        })
-      }
-      const client = await session.node()
-      const json = {
-        verdict,
-        ...(comment === undefined ? {} : { comment }),
-        ...(version === undefined ? {} : { version }),
-      }
-      const path = `/api/v1/files/${encodeURIComponent(file)}/votes`
-      const cast = await client.call<Vote>('POST', path, { json }, session.signal)
-      const state =
-        wait === undefined
-          ? cast.state
-          : await waitConfirmed(client, cast.record, Number(timeout), session)
-      session.result({ ...cast, state }, `voted ${verdict} on ${printable(file)}`)
-    },
-  )
+  register(vote, async (session, [file = '', verdict = ''], options) => {
+    const { comment, version } = options
+    if (!VERDICTS.includes(verdict)) {
+      throw interfaceError('USAGE', {
+        why: `${verdict} is no verdict; allowed: ${VERDICTS.join(', ')}.`,
+      })
+    }
+    const client = await session.node()
+    const json = {
+      verdict,
+      ...(comment === undefined ? {} : { comment }),
+      ...(version === undefined ? {} : { version }),
+    }
+    const path = `/api/v1/files/${encodeURIComponent(file)}/votes`
+    const cast = await client.call<Vote>('POST', path, { json }, session.signal)
+    const states = await settled(session, client, [cast.record], options)
+    session.result(
+      { ...cast, state: states[0] ?? cast.state },
+      `voted ${verdict} on ${printable(file)}`,
+    )
+    judge(session, states, options)
+  })
 
   register(
     program
