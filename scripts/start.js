@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { isStale } from './stale.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-if (isStale(root)) {
+// An older Node cannot build; the launcher says then what to install.
+const canBuild = Number(process.versions.node.split('.')[0]) >= 22
+if (canBuild && isStale(root)) {
   execFileSync(process.execPath, [fileURLToPath(new URL('build.ts', import.meta.url))], {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
