@@ -38,6 +38,11 @@ import { createWaitingRoom, MAX_ORPHAN_BLOCKS } from './waiting-room.ts'
 
 /** Jobs that may wait for the writer: a burst of gossip from fifty peers. */
 const MAX_QUEUED_JOBS = 4096
+/**
+ * Milliseconds without progress after which mining goes on although a better chain was announced: a peer that
+ * shows headers and withholds bodies must not stop it.
+ */
+const CATCH_UP_MS = 10_000
 /** Milliseconds that a block of the future waits here; one of a later time comes again by sync. */
 const MAX_ASIDE_MS = 600_000
 
@@ -95,6 +100,7 @@ export function createChainService(
   let imports: Promise<unknown> = Promise.resolve()
   let stopping = false
   let othersWait: boolean | undefined
+  let behindUntil = 0
   const aside = new Set<() => void>()
 
   const write = <T>(job: () => T, signal?: AbortSignal): Promise<T> => {
@@ -111,11 +117,13 @@ export function createChainService(
     blocks: readonly Parameters<typeof importer.import>[0][number][],
   ): Promise<void> => {
     await write(() => {
+      // Before the import: whoever hears of the new tip has to find whether more is on its way.
+      for (const { id } of blocks) plans.done(id, clock.now())
+      if (clock.now() < behindUntil) behindUntil = clock.now() + CATCH_UP_MS
       importer.import(blocks)
       resign()
     })
     for (const { id } of blocks) {
-      plans.done(id)
       for (const { header, body, from } of orphans.take(id))
         await service.acceptBlock(header, body, from)
     }
@@ -161,7 +169,10 @@ export function createChainService(
     if (othersWait === false) othersWait = undefined
   })
 
-  const mayMine = (): boolean => !stopping && importer.halted === undefined && !clocks.wrong
+  /** A chain with more work is on its way: what is mined on the old tip would be thrown away. */
+  const catchingUp = (): boolean => plans.size > 0 && clock.now() < behindUntil
+  const mayMine = (): boolean =>
+    !stopping && importer.halted === undefined && !clocks.wrong && !catchingUp()
 
   const service: ChainService = {
     ...source,
@@ -243,7 +254,11 @@ export function createChainService(
       }
     },
 
-    planHeaders: (headers) => plans.extend(headers, clock.now()),
+    planHeaders: async (headers) => {
+      const plan = await plans.extend(headers, clock.now())
+      if (plan.more && plan.wanted.length > 0) behindUntil = clock.now() + CATCH_UP_MS
+      return plan
+    },
     acceptBodies: async (blocks) => {
       const planned = blocks.flatMap(({ id, body }) => {
         const header = plans.get(id)

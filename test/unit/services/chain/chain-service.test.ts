@@ -221,4 +221,23 @@ describe('services/chain', () => {
     await bob.chain.acceptBlock(parent.header, parent.body, ada.device)
     assert.equal(bob.store.tip().id, ada.store.tip().id)
   })
+
+  it('mines nothing while a better chain is on its way, and goes on when it does not come', async () => {
+    const { ada, bob, clock } = await pair()
+    for (const name of ['a.txt', 'b.txt']) {
+      clock.time += 2000
+      await ada.publish(fileStatement(name))
+      await ada.mine()
+    }
+    await bob.publish(fileStatement('c.txt'))
+    assert.equal(bob.chain.demand(), 'own')
+    const headers = ada.chain.headersAfter(bob.chain.locator(), 2000)
+    await bob.chain.planHeaders(headers, ada.device)
+    assert.equal(bob.chain.demand(), undefined)
+    clock.time += 11_000
+    assert.equal(bob.chain.demand(), 'own')
+    await pull(bob, ada)
+    assert.equal(bob.store.tip().id, ada.store.tip().id)
+    assert.equal(bob.chain.demand(), 'own')
+  })
 })
