@@ -118,7 +118,7 @@ export function createChainService(
   ): Promise<void> => {
     await write(() => {
       // Before the import: whoever hears of the new tip has to find whether more is on its way.
-      for (const { id } of blocks) plans.done(id, clock.now())
+      for (const { id } of blocks) plans.done(id)
       if (clock.now() < behindUntil) behindUntil = clock.now() + CATCH_UP_MS
       importer.import(blocks)
       resign()

@@ -18,8 +18,6 @@ import { ANCESTORS } from './template.ts'
 
 /** Headers planned at a time: some 60 MB, more blocks than a busy network makes in four days. */
 export const MAX_PLANNED_HEADERS = 200_000
-/** Milliseconds without a new body after which this node goes on by itself: whoever withholds them stops nobody. */
-export const PATIENCE_MS = 10_000
 
 interface Planned {
   readonly header: SealedHeader
@@ -40,12 +38,7 @@ export interface HeaderPlans {
   /** A planned header. */
   get(id: BlockId): SealedHeader | undefined
   /** Forgets a header whose block is stored. */
-  done(id: BlockId, now: number): void
-  /**
-   * Whether planned headers show more work than the tip and their bodies keep coming. A block mined now would be
-   * replaced by the next of them.
-   */
-  behind(now: number): boolean
+  done(id: BlockId): void
 }
 
 /** Headers that passed every check but their seals'. */
@@ -58,9 +51,6 @@ interface Run {
 
 export function createHeaderPlans(store: ChainStore, intake: Intake): HeaderPlans {
   const planned = new Map<BlockId, Planned>()
-  /** The most work that planned headers show. */
-  let shown = 0n
-  let progress = 0
 
   /** Newest first; from the plan as far as it goes, then from the store. */
   const ancestorsOf = (parent: BlockId): BlockHeader[] => {
@@ -129,8 +119,6 @@ export function createHeaderPlans(store: ChainStore, intake: Intake): HeaderPlan
         const oldest = planned.keys().next().value
         if (planned.size > MAX_PLANNED_HEADERS && oldest !== undefined) planned.delete(oldest)
       }
-      if (wanted.length > 0) progress = now
-      if (end !== undefined && end.chainwork > shown) shown = end.chainwork
       const more = end !== undefined && isBetter(end, store.tip())
       return { wanted, more, chainwork: end?.chainwork ?? 0n, ahead }
     },
@@ -138,11 +126,6 @@ export function createHeaderPlans(store: ChainStore, intake: Intake): HeaderPlan
       return planned.size
     },
     get: (id) => planned.get(id)?.header,
-    done: (id, now) => {
-      if (planned.delete(id)) progress = now
-      if (planned.size === 0) shown = 0n
-    },
-    behind: (now) =>
-      planned.size > 0 && shown > store.tip().chainwork && now < progress + PATIENCE_MS,
+    done: (id) => void planned.delete(id),
   }
 }
