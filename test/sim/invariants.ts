@@ -249,6 +249,7 @@ async function freshMachine(world: World) {
       params: world.params,
       trace,
       complain: (what) => void found.push(what),
+      count: () => {},
       deviceOf: () => machine.device,
     },
     { name: 'fresh', seed: prng.bytes(32), pace: 1, skew: 1_000_000_000, prng, disk: createDisk() },

@@ -40,6 +40,8 @@ export interface Surroundings {
   readonly trace: (line: string) => void
   /** Something happened that must not happen among honest machines. */
   readonly complain: (what: string) => void
+  /** Counts what happened, by name. */
+  readonly count: (what: string) => void
   /** The device of a machine. */
   readonly deviceOf: (name: string) => DeviceId
 }
@@ -119,6 +121,7 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
     kill: () => {
       if (life === undefined) return
       trace('dies')
+      around.count('death')
       life = undefined
       lives += 1
       doomed = undefined
@@ -156,7 +159,9 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
       if (!(error instanceof Died)) around.complain(`${name} listener: ${explain(error)}`)
     })
     events.onAny((event, payload) => {
-      if (alive()) trace(`${event} ${summary(payload)}`)
+      if (!alive()) return
+      trace(`${event} ${summary(payload)}`)
+      around.count(event)
     })
     const { db, journal } = gated(machine.disk, gate, alive)
     const store = beginStore(db, around.params)

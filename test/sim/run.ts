@@ -11,7 +11,7 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { createPlan, FAMILIES, type Family } from './plan.ts'
 import { shorten, simulate } from './simulate.ts'
-import { runSeeds, type SeedResult } from './workers.ts'
+import { createCrew, type SeedResult } from './workers.ts'
 
 /** Failing seeds that are told in full. */
 const TOLD = 20
@@ -53,9 +53,10 @@ async function many(from: number, count: number): Promise<void> {
   const failed: SeedResult[] = []
   let done = 0
   let told = began
-  const totals = { records: 0, blocks: 0, height: 0, virtual: 0 }
+  const totals = { records: 0, blocks: 0, height: 0, virtual: 0, reorgs: 0, stranded: 0, deaths: 0 }
   const seeds = Array.from({ length: count }, (_, index) => from + index)
-  await runSeeds(seeds, { family, workers: Number(values.workers) }, (result) => {
+  const crew = createCrew(Number(values.workers))
+  await crew.run(seeds, family, (result) => {
     done += 1
     for (const key of Object.keys(totals) as (keyof typeof totals)[]) {
       totals[key] += result.figures[key]
@@ -69,10 +70,11 @@ async function many(from: number, count: number): Promise<void> {
       console.log(`${done} of ${count} seeds, ${failed.length} fail`)
     }
   })
+  await crew.close()
   const seconds = ((performance.now() - began) / 1000).toFixed(1)
   const days = (totals.virtual / 86_400_000).toFixed(1)
   console.log(
-    `${done} seeds in ${seconds} s, ${failed.length} fail; ${totals.records} records, ${totals.blocks} blocks mined, ${totals.height} in the chains, ${days} days of virtual time`,
+    `${done} seeds in ${seconds} s, ${failed.length} fail; ${totals.records} records, ${totals.blocks} blocks mined, ${totals.height} in the chains, ${totals.reorgs} reorgs, ${totals.stranded} stranded, ${totals.deaths} deaths, ${days} days of virtual time`,
   )
   if (failed.length > 0) {
     console.error(`failing seeds: ${failed.map(({ seed }) => seed).join(' ')}`)

@@ -20,6 +20,11 @@ export interface Outcome {
     readonly virtual: number
     /** Milliseconds from acknowledged to confirmed on the last machine, of the slowest record. */
     readonly slowest: number
+    readonly reorgs: number
+    /** Records that could not enter the chain and were signed again. */
+    readonly stranded: number
+    readonly alarms: number
+    readonly deaths: number
   }
 }
 
@@ -81,6 +86,7 @@ export async function simulate(plan: Plan, print?: (line: string) => void): Prom
   } finally {
     process.off('unhandledRejection', unhandled)
   }
+  const counted = (what: string): number => world.counts.get(what) ?? 0
   const height = world.machines[0]?.life?.store.tip().height ?? 0
   const figures = {
     records: world.ledger.length,
@@ -89,6 +95,10 @@ export async function simulate(plan: Plan, print?: (line: string) => void): Prom
     steps: world.time.steps,
     virtual: world.time.now() - began,
     slowest: slowest(),
+    reorgs: counted('chain:reorg'),
+    stranded: counted('record:stranded'),
+    alarms: counted('chain:alarm'),
+    deaths: counted('death'),
   }
   const trace = world.traceHash()
   world.close()

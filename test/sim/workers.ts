@@ -19,31 +19,40 @@ export interface SeedJob {
 /** Milliseconds of real time after which a run counts as hanging. */
 const HANG_MS = 60_000
 
-/** @param report - told of each seed as it ends */
-export async function runSeeds(
-  seeds: readonly number[],
-  options: { readonly family?: Family | undefined; readonly workers: number },
-  report: (result: SeedResult) => void,
-): Promise<void> {
-  const queue = [...seeds]
-  const one = async (): Promise<void> => {
-    let hand = start()
-    try {
-      for (let seed = queue.shift(); seed !== undefined; seed = queue.shift()) {
-        const job: SeedJob = { seed, family: options.family }
-        try {
-          report(await hand.run(job))
-        } catch (error) {
-          await hand.stop()
-          hand = start()
-          report(broken(job, error))
+export interface Crew {
+  /** Runs all of `seeds`; `report` is told of each as it ends. */
+  run(
+    seeds: readonly number[],
+    family: Family | undefined,
+    report: (result: SeedResult) => void,
+  ): Promise<void>
+  close(): Promise<void>
+}
+
+export function createCrew(workers: number): Crew {
+  const hands = Array.from({ length: Math.max(1, workers) }, start)
+  return {
+    run: async (seeds, family, report) => {
+      const queue = [...seeds]
+      const one = async (place: number): Promise<void> => {
+        for (let seed = queue.shift(); seed !== undefined; seed = queue.shift()) {
+          const job: SeedJob = { seed, family }
+          try {
+            const hand = hands[place]
+            if (hand !== undefined) report(await hand.run(job))
+          } catch (error) {
+            await hands[place]?.stop()
+            hands[place] = start()
+            report(broken(job, error))
+          }
         }
       }
-    } finally {
-      await hand.stop()
-    }
+      await Promise.all(hands.map((_, place) => one(place)))
+    },
+    close: async () => {
+      await Promise.all(hands.map((hand) => hand.stop()))
+    },
   }
-  await Promise.all(Array.from({ length: Math.max(1, options.workers) }, one))
 }
 
 interface Hand {
@@ -71,6 +80,7 @@ function start(): Hand {
 
 function broken(job: SeedJob, error: unknown): SeedResult {
   const why = error instanceof Error ? error.message : String(error)
-  const figures = { records: 0, height: 0, blocks: 0, steps: 0, virtual: 0, slowest: 0 }
+  const nothing = { records: 0, height: 0, blocks: 0, steps: 0, virtual: 0, slowest: 0 }
+  const figures = { ...nothing, reorgs: 0, stranded: 0, alarms: 0, deaths: 0 }
   return { seed: job.seed, family: job.family ?? 'mix', failures: [why], trace: '', figures }
 }

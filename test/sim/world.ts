@@ -33,6 +33,8 @@ export interface World {
   readonly params: NetworkParams
   readonly machines: readonly Machine[]
   readonly ledger: readonly Acknowledged[]
+  /** How often each event, or a death, happened. */
+  readonly counts: ReadonlyMap<string, number>
   /** Entries that somebody destroyed with the only disk that they were on, by putting an old copy over it. */
   lost(): Acknowledged[]
   /** What must not have happened. */
@@ -91,6 +93,7 @@ export function createWorld(plan: Plan, print?: (line: string) => void): World {
     admission: 'open',
   }
   const devices = new Map<string, DeviceId>()
+  const counts = new Map<string, number>()
   const around = {
     time,
     network,
@@ -98,6 +101,7 @@ export function createWorld(plan: Plan, print?: (line: string) => void): World {
     params,
     trace,
     complain,
+    count: (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1),
     deviceOf: (name: string): DeviceId => devices.get(name) ?? ('' as DeviceId),
   }
   const machines: Machine[] = []
@@ -277,6 +281,7 @@ export function createWorld(plan: Plan, print?: (line: string) => void): World {
     params,
     machines,
     ledger,
+    counts,
     lost: () =>
       ledger.filter(
         (entry) =>
