@@ -31,6 +31,8 @@ const AGREE_MS = 180_000
 /** Versions whose bytes are compared on every device at the end. */
 const COMPARED_VERSIONS = 20
 const ANSWER_MS = 60_000
+/** Records that one node is asked for at a time at the end. */
+const QUESTIONS_AT_ONCE = 32
 
 export interface TortureInit {
   readonly kills: number
@@ -165,15 +167,16 @@ async function agree(all: readonly Member[]): Promise<number> {
 
 /** Every acknowledged record is in the chain of every device, and the newest versions' bytes are there. */
 async function compare(all: readonly Member[]): Promise<void> {
+  const entries = all.flatMap(({ acknowledged }) => acknowledged)
+  const newest = all.flatMap(({ acknowledged }) => acknowledged.slice(-COMPARED_VERSIONS))
   for (const node of nodesOf(all)) {
-    for (const { acknowledged } of all) {
-      for (const entry of acknowledged) {
-        const status = await checkRecord(node, entry)
-        if (status !== 'confirmed') {
-          throw new Error(`${status} on ${node.dataDir}: ${JSON.stringify(entry)}`)
-        }
-      }
-      for (const entry of acknowledged.slice(-COMPARED_VERSIONS)) await checkContent(node, entry)
+    for (let from = 0; from < entries.length; from += QUESTIONS_AT_ONCE) {
+      const some = entries.slice(from, from + QUESTIONS_AT_ONCE)
+      const states = await Promise.all(some.map((entry) => checkRecord(node, entry)))
+      const odd = states.findIndex((status) => status !== 'confirmed')
+      if (odd === -1) continue
+      throw new Error(`${states[odd]} on ${node.dataDir}: ${JSON.stringify(some[odd])}`)
     }
+    for (const entry of newest) await checkContent(node, entry)
   }
 }
