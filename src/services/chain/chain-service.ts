@@ -12,6 +12,7 @@ import { inclusionOf } from '../../chain/mempool.ts'
 import { type NetworkParams, networkIdOf } from '../../chain/params.ts'
 import { checkWork } from '../../chain/pow.ts'
 import type { SignedRecord, Statement } from '../../chain/record.ts'
+import { readDevice } from '../../chain/state/devices.ts'
 import { MAX_AHEAD_MS } from '../../chain/validate.ts'
 import type { Clock } from '../../common/clock.ts'
 import { codeOf } from '../../common/errors.ts'
@@ -30,7 +31,7 @@ import { createClockCheck } from './clock-check.ts'
 import { createHeaderPlans } from './header-plan.ts'
 import { createImporter, type Halt } from './importer.ts'
 import { createIntake, type Verifier } from './intake.ts'
-import { createOwnRecords, type Signer } from './own-records.ts'
+import { createOwnRecords, type OwnRecords, type Signer } from './own-records.ts'
 import { createPendingPool } from './pending-pool.ts'
 import { createSyncSource } from './sync-source.ts'
 import { ANCESTORS, type BlockTemplate, buildTemplate } from './template.ts'
@@ -124,8 +125,12 @@ export function createChainService(
       resign()
     })
     for (const { id } of blocks) {
-      for (const { header, body, from } of orphans.take(id))
-        await service.acceptBlock(header, body, from)
+      for (const { header, body, from } of orphans.take(id)) {
+        // Whoever brought this block is not to blame for what another one sent to stand on it.
+        await service.acceptBlock(header, body, from).catch((error: unknown) => {
+          logger.debug('A block that waited was not taken', { peer: from, code: codeOf(error) })
+        })
+      }
     }
   }
 
@@ -155,7 +160,7 @@ export function createChainService(
       othersWait = false
       for (const { record } of store.pending()) {
         if (record.device === signer.device) continue
-        if (inclusionOf(store.state, record) !== 'includable') continue
+        if (inclusionOf(store.state, record, init.params) !== 'includable') continue
         othersWait = true
         break
       }
@@ -204,12 +209,15 @@ export function createChainService(
     holdSigning: (ready) => {
       signing = ready.catch(() => {})
     },
-    noteClock: (peer, offset) => clocks.note(peer, offset),
+    noteClock: (peer, offset) => {
+      // Keys cost nothing: strangers must not be able to outvote the members' clocks.
+      if (readDevice(store.state, peer)?.active === true) clocks.note(peer, offset)
+    },
 
     acceptRecord: async (bytes) => {
       const records = await intake.records([bytes])
       const { accepted, gap } = await write(() => pool.add(records))
-      await write(resign)
+      if (records.some(({ device }) => device === signer.device)) await write(resign)
       return { verdict: accepted > 0 ? 'accept' : 'ignore', sync: gap }
     },
     acceptRecords: async (encoded) => {
@@ -283,7 +291,7 @@ export function createChainService(
     },
     template: () => {
       if (!mayMine()) return undefined
-      const pending = pendingRecords(store)
+      const pending = pendingRecords(store, own)
       return buildTemplate({ store, signer }, rules, pending, clock.now())
     },
     submitBlock: async (template: BlockTemplate, nonce) => {
@@ -299,6 +307,8 @@ export function createChainService(
   return service
 }
 
-function* pendingRecords(store: ChainStore): Iterable<SignedRecord> {
+/** Own ones first: what others write, however much it is, must not keep them out of a block. */
+function* pendingRecords(store: ChainStore, own: OwnRecords): Iterable<SignedRecord> {
+  yield* own.includable()
   for (const { record } of store.pending()) yield record
 }
