@@ -7,13 +7,14 @@
  */
 
 import type { Block, BlockBody } from '../../chain/block.ts'
-import { CHAIN_ERRORS } from '../../chain/errors.ts'
+import { CHAIN_ERRORS, chainError } from '../../chain/errors.ts'
 import { isBetter } from '../../chain/fork-choice.ts'
-import type { BlockId, DeviceId, NetworkId } from '../../chain/ids.ts'
+import type { BlockId, NetworkId, UserId } from '../../chain/ids.ts'
 import { deviceIdOf } from '../../chain/ids.ts'
 import { type BlockEffect, checkBlock } from '../../chain/outcome.ts'
 import type { NetworkParams } from '../../chain/params.ts'
 import type { SignedRecord } from '../../chain/record.ts'
+import { readDevice } from '../../chain/state/devices.ts'
 import { codeOf } from '../../common/errors.ts'
 import type { Events } from '../../common/events.ts'
 import type { Logger } from '../../common/logger.ts'
@@ -22,7 +23,7 @@ import type { NodeEvents } from '../events.ts'
 
 /** Blocks; a deeper reorg raises an alarm: somebody with most of the work was away, or rewrites. */
 export const DEEP_REORG_BLOCKS = 100
-/** Distinct devices that must disagree with this node's outcome before it stops mining: one may lie. */
+/** Members (not devices: one has many) who must disagree with this node's outcome before it stops mining: one may lie. */
 export const DISSENTERS_TO_STOP = 2
 /** Bound of the set of blocks that this software cannot judge. */
 const MAX_UNKNOWN_RULES = 1024
@@ -44,7 +45,7 @@ export interface Importer {
    * records verified) and makes the best valid chain the connected one, in one transaction where all is well.
    * A block that proves invalid is marked, with what stands on it; the others count as usual.
    *
-   * @throws storage errors (`STORAGE_FULL` …); nothing has changed then
+   * @throws `BLOCK_PARENT_UNKNOWN`, storage errors (`STORAGE_FULL` …); nothing has changed then
    */
   import(blocks: readonly Block[]): void
   /** Why this node must not mine now, if so. */
@@ -66,7 +67,7 @@ interface SwitchLog {
 export function createImporter(components: ImporterComponents, init: ImporterInit): Importer {
   const { store, events } = components
   const logger = components.logger.child('chain')
-  const dissenters = new Set<DeviceId>()
+  const dissenters = new Set<UserId>()
   const beyondRules = new Set<BlockId>()
   let halted: Halt | undefined
 
@@ -76,9 +77,11 @@ export function createImporter(components: ImporterComponents, init: ImporterIni
       bodies.set(block.id, block.body)
       if (store.block(block.id) !== undefined) continue
       const parent = block.header.parent === null ? undefined : store.block(block.header.parent)
-      const chainwork = (parent?.chainwork ?? 0n) + BigInt(block.header.difficulty)
+      // Its work cannot be known: what should have come before it failed (disk full), or was forgotten.
+      if (parent === undefined) throw chainError('BLOCK_PARENT_UNKNOWN', { block: block.id })
+      const chainwork = parent.chainwork + BigInt(block.header.difficulty)
       store.putBlock(block, chainwork, block.body)
-      if (parent?.status === 'invalid')
+      if (parent.status === 'invalid')
         store.markInvalid(block.id, parent.code ?? 'BLOCK_PARENT_INVALID')
     }
     return bodies
@@ -147,7 +150,8 @@ export function createImporter(components: ImporterComponents, init: ImporterIni
     logger.warn('A block is invalid', { block: block.id, height: block.height, code })
     store.markInvalid(block.id, code)
     if (code !== 'BLOCK_OUTCOME') return
-    dissenters.add(deviceIdOf(block.header.miner))
+    const dissenter = readDevice(store.state, deviceIdOf(block.header.miner))?.user
+    if (dissenter !== undefined) dissenters.add(dissenter)
     const message = `Block ${block.id} claims another outcome than this node computes. Compare versions of the software; export the chain before anything else.`
     events.emit('chain:alarm', { code: 'OUTCOME_DIFFERS', message })
     if (dissenters.size >= DISSENTERS_TO_STOP) halt('OUTCOME_DIFFERS', message)
