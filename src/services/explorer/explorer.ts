@@ -7,6 +7,7 @@
 import type { CID } from 'multiformats/cid'
 import { TARGET_INTERVAL_MS } from '../../chain/difficulty.ts'
 import { type BlockId, deviceIdOf, type RecordId, type UserId } from '../../chain/ids.ts'
+import { inclusionOf } from '../../chain/mempool.ts'
 import type { NetworkParams } from '../../chain/params.ts'
 import { readDevice } from '../../chain/state/devices.ts'
 import { readReputation } from '../../chain/state/reputation.ts'
@@ -201,10 +202,14 @@ export function createExplorer(
       : undefined
   }
 
-  const stranded = (): number => {
-    let count = 0
-    for (const stored of store.pending()) {
-      if (recordStateOf(store.state, stored).status === 'stranded') count += 1
+  /** Records without a place: what another record stands for by now is not among them. */
+  const unplaced = (): { waiting: number; stranded: number } => {
+    const count = { waiting: 0, stranded: 0 }
+    if (store.pendingCount() === 0) return count
+    for (const { record } of store.pending()) {
+      const inclusion = inclusionOf(store.state, record, init.params)
+      if (inclusion === 'stranded') count.stranded += 1
+      else if (inclusion !== 'confirmed') count.waiting += 1
     }
     return count
   }
@@ -213,7 +218,7 @@ export function createExplorer(
     chain: {
       summary: () => {
         const tip = store.tip()
-        const pending = store.pendingCount()
+        const { waiting, stranded } = unplaced()
         return {
           network: init.network,
           height: tip.height,
@@ -226,9 +231,9 @@ export function createExplorer(
           admission: init.params.admission,
           founded: init.params.time,
           ruleVersion: readRules(store.state, tip.height).current,
-          records: store.recordCount() - pending,
-          pending,
-          stranded: pending === 0 ? 0 : stranded(),
+          records: store.recordCount() - store.pendingCount(),
+          pending: waiting,
+          stranded,
         }
       },
       blocks: ({ limit, below }) => {
