@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict'
+import {
+  admissionMessage,
+  decodeHeader,
+  encodeHeader,
+  sealMessage,
+  signRecord,
+} from '../../../../src/chain/codec.ts'
+import { type ContentId, deviceIdOf } from '../../../../src/chain/ids.ts'
+import type { Statement, UnsignedRecord } from '../../../../src/chain/record.ts'
+import { publicKeyOf, signEd25519 } from '../../../../src/common/crypto.ts'
+import { cidText, RAW } from '../../../../src/common/dag-cbor.ts'
+import { codeOf } from '../../../../src/common/errors.ts'
+import {
+  type ChainNode,
+  createChainNode,
+  handClock,
+  seedOf,
+  solve,
+  userStatement,
+} from '../../../helpers/chain-node.ts'
+
+const START = 1_700_000_001_000
+
+function fileStatement(name: string): Statement {
+  const sha256 = seedOf(name)
+  const root = cidText(RAW, sha256) as ContentId
+  const body = { root, storedSize: 5, visibility: 'public', folder: [], size: 5 } as const
+  return { type: 'file.add', body: { ...body, name, mediaType: 'text/plain', sha256 } }
+}
+
+interface Wire {
+  header: Uint8Array
+  body: Uint8Array
+}
+
+function tipOf(node: ChainNode): Wire {
+  const { id } = node.store.tip()
+  const none = new Uint8Array()
+  return { header: node.store.headerBytes(id) ?? none, body: node.store.body(id) ?? none }
+}
+
+/** The same header with a seal that nobody made. */
+function unsealed({ header, body }: Wire): Wire {
+  const forged = { ...decodeHeader(header).header, seal: new Uint8Array(64) }
+  return { header: encodeHeader(forged).bytes, body }
+}
+
+/** A block of `node`'s next template whose outcome is a lie, sealed by it. */
+function lyingBlock(node: ChainNode, name: string): Wire {
+  const template = node.chain.template()
+  assert.ok(template)
+  const header = { ...decodeHeader(template.header).header, outcome: seedOf('a lie') }
+  const seal = signEd25519(seedOf(name), sealMessage(header))
+  const encoded = encodeHeader({ ...header, seal }).bytes
+  encoded.set(solve({ ...template, header: encoded }), encoded.length - 8)
+  return { header: encoded, body: template.body.bytes }
+}
+
+describe('services/chain, with others that mean harm', () => {
+  const clock = handClock(START)
+  let ada: ChainNode
+  let bob: ChainNode
+
+  beforeEach(async () => {
+    clock.time += 10_000
+    ada = createChainNode('ada', { clock })
+    bob = createChainNode('bob', { clock })
+    await ada.join()
+    await mined()
+  })
+
+  /** Ada mines, and gives what she mined. */
+  async function mined(): Promise<Wire> {
+    clock.time += 2000
+    assert.ok(await ada.mine())
+    return tipOf(ada)
+  }
+
+  async function chainOfThree(): Promise<[Wire, Wire, Wire]> {
+    const first = tipOf(ada)
+    await ada.publish(fileStatement('a'))
+    const second = await mined()
+    await ada.publish(fileStatement('b'))
+    return [first, second, await mined()]
+  }
+
+  it('nobody is blamed for what another one sent to stand on a good block', async () => {
+    const [first, second, third] = await chainOfThree()
+    const waiting = await bob.chain.acceptBlock(...wire(unsealed(second)), bob.device)
+    assert.deepEqual(waiting, { verdict: 'ignore', sync: true })
+    await bob.chain.acceptBlock(...wire(third), ada.device)
+    const verdict = await bob.chain.acceptBlock(...wire(first), ada.device)
+    assert.equal(verdict.verdict, 'accept')
+    await bob.chain.acceptBlock(...wire(second), ada.device)
+    assert.equal(bob.store.tip().id, ada.store.tip().id)
+  })
+
+  it('nobody who syncs is blamed for it either', async () => {
+    const [first, second] = await chainOfThree()
+    await bob.chain.acceptBlock(...wire(unsealed(second)), bob.device)
+    const { wanted } = await bob.chain.planHeaders([first.header], ada.device)
+    const [id] = wanted
+    assert.ok(id)
+    await bob.chain.acceptBodies([{ id, body: first.body }], ada.device)
+    assert.equal(bob.store.tip().height, 1)
+  })
+
+  it('a block whose parent failed to be stored is not stored with less work than it has', async () => {
+    const all = await chainOfThree()
+    const headers = all.map(({ header }) => header)
+    const { wanted } = await bob.chain.planHeaders(headers, ada.device)
+    const blocks = wanted.map((id, at) => ({ id, body: all[at]?.body ?? new Uint8Array() }))
+    await assert.rejects(
+      bob.chain.acceptBodies(blocks.slice(1), ada.device),
+      (error) => codeOf(error) === 'BLOCK_PARENT_UNKNOWN',
+    )
+    await bob.chain.planHeaders(headers, ada.device)
+    await bob.chain.acceptBodies(blocks, ada.device)
+    assert.equal(bob.store.tip().id, ada.store.tip().id)
+    assert.equal(bob.store.tip().chainwork, ada.store.tip().chainwork)
+  })
+
+  it('own records get into a block, however many of others cannot', async () => {
+    const { network } = ada.chain
+    // A device that comes first in any order, and is not admitted: its records can never be included.
+    const names = Array.from({ length: 500 }, (_, at) => `mallory ${at}`)
+    const mallory = names.find((name) => deviceOf(name) < ada.device)
+    assert.ok(mallory)
+    const { id: previous } = ada.store.tip()
+    ada.store.transaction(() => {
+      for (let at = 0; at < 10_000; at += 1) {
+        const unsigned = {
+          ...fileStatement(`junk ${at}`),
+          ...{ network, user: previous, device: deviceOf(mallory), sequence: 1, previous },
+          ...{ seen: previous, time: START + at },
+        } as unknown as UnsignedRecord
+        const record = signRecord(unsigned, () => new Uint8Array(64))
+        ada.store.putRecord(record, { own: false, received: START })
+      }
+    })
+    const { id } = await ada.publish(fileStatement('mine'))
+    await mined()
+    assert.notEqual(ada.store.record(id)?.place, undefined)
+  })
+
+  it('clocks of strangers do not stop the miner', async () => {
+    await ada.publish(fileStatement('a'))
+    for (let at = 0; at < 8; at += 1) ada.chain.noteClock(deviceOf(`stranger ${at}`), 3_600_000)
+    assert.equal(ada.chain.halted, undefined)
+    assert.equal(ada.chain.demand(), 'own')
+  })
+
+  it('one liar does not stop the miner, with however many devices', async () => {
+    const { params } = ada
+    const { network } = ada.chain
+    const phone = createChainNode('phone', { clock })
+    await ada.chain.acceptRecords([(await bob.join()).bytes], bob.device)
+    await mined()
+    const user = bob.chain.user
+    assert.ok(user)
+    const encryptionKey = publicKeyOf('x25519', seedOf('phone'))
+    const message = admissionMessage({ network, user, device: phone.device, encryptionKey })
+    const signature = signEd25519(seedOf('bob'), message)
+    const proof = {
+      type: 'device',
+      device: publicKeyOf('ed25519', seedOf('bob')),
+      signature,
+    } as const
+    const admission = await phone.publish({
+      type: 'device.add',
+      user,
+      body: { name: 'phone', encryptionKey, proof },
+    })
+    await ada.chain.acceptRecords([admission.bytes], phone.device)
+    await mined()
+    for (const [liar, name] of [
+      [bob, 'bob'],
+      [phone, 'phone'],
+    ] as const) {
+      await copyChain(ada, liar)
+      await liar.publish(fileStatement(`of ${name}`))
+      const lie = lyingBlock(liar, name)
+      const { verdict } = await ada.chain.acceptBlock(...wire(lie), liar.device)
+      assert.equal(verdict, 'reject')
+      assert.equal(ada.store.block(decodeHeader(lie.header).id)?.code, 'BLOCK_OUTCOME')
+    }
+    assert.equal(haltOf(ada), undefined)
+    // A second member who says so is another matter.
+    const carol = createChainNode('carol', { clock })
+    const joined = await carol.publish(userStatement('carol', params))
+    await ada.chain.acceptRecords([joined.bytes], carol.device)
+    await mined()
+    await copyChain(ada, carol)
+    await carol.publish(fileStatement('of carol'))
+    await ada.chain.acceptBlock(...wire(lyingBlock(carol, 'carol')), carol.device)
+    assert.equal(haltOf(ada), 'OUTCOME_DIFFERS')
+  })
+})
+
+const wire = ({ header, body }: Wire): [Uint8Array, Uint8Array] => [header, body]
+
+const haltOf = (node: ChainNode) => node.chain.halted?.code
+
+const deviceOf = (name: string) => deviceIdOf(publicKeyOf('ed25519', seedOf(name)))
+
+async function copyChain(from: ChainNode, to: ChainNode): Promise<void> {
+  const headers = from.chain.headersAfter(to.chain.locator(), 2000)
+  const { wanted } = await to.chain.planHeaders(headers, from.device)
+  const blocks = wanted.map((id) => ({ id, body: from.store.body(id) ?? new Uint8Array() }))
+  await to.chain.acceptBodies(blocks, from.device)
+}
