@@ -102,6 +102,7 @@ export function createChainService(
   let stopping = false
   let othersWait: boolean | undefined
   let behindUntil = 0
+  let shownWork = 0n
   const aside = new Set<() => void>()
 
   const write = <T>(job: () => T, signal?: AbortSignal): Promise<T> => {
@@ -264,7 +265,11 @@ export function createChainService(
 
     planHeaders: async (headers) => {
       const plan = await plans.extend(headers, clock.now())
-      if (plan.more && plan.wanted.length > 0) behindUntil = clock.now() + CATCH_UP_MS
+      // Once for each work shown: the same headers again and again, without bodies, must not hold the miner.
+      if (plan.more && plan.wanted.length > 0 && plan.chainwork > shownWork) {
+        shownWork = plan.chainwork
+        behindUntil = clock.now() + CATCH_UP_MS
+      }
       return plan
     },
     acceptBodies: async (blocks) => {

@@ -144,6 +144,17 @@ describe('services/chain, with others that mean harm', () => {
     assert.notEqual(ada.store.record(id)?.place, undefined)
   })
 
+  it('headers that are shown again and again, without bodies, do not stop the miner', async () => {
+    const all = await chainOfThree()
+    const headers = all.map(({ header }) => header)
+    await bob.join()
+    for (let round = 0; round < 3; round += 1) {
+      clock.time += 11_000
+      await bob.chain.planHeaders(headers, ada.device)
+    }
+    assert.equal(bob.chain.demand(), 'own')
+  })
+
   it('clocks of strangers do not stop the miner', async () => {
     await ada.publish(fileStatement('a'))
     for (let at = 0; at < 8; at += 1) ada.chain.noteClock(deviceOf(`stranger ${at}`), 3_600_000)
