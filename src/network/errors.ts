@@ -56,6 +56,11 @@ export const NETWORK_ERRORS = {
     says: 'The peer {peer} claims more work than its headers show.',
     verdict: 'reject',
   },
+  /** Page after page without more work. */
+  SYNC_LOOP: {
+    says: 'The peer {peer} sends the same headers again and again.',
+    verdict: 'reject',
+  },
   /** More headers than one run takes. */
   SYNC_TOO_MANY_HEADERS: {
     says: 'The peer {peer} has more than {limit} headers that bring no better chain.',

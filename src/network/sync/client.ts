@@ -61,6 +61,8 @@ export interface SyncClientInit {
 const PATIENCE_MS = 5000
 /** Headers without a better chain: 11 days of mining without a pause; 40 MB of ids. */
 const MAX_USELESS_HEADERS = 500_000
+/** Pages of headers in one run that show no more work than those before them: reorgs of the peer meanwhile. */
+const MAX_STALE_PAGES = 3
 
 export function createSyncClient(
   { chain, clock, logger }: SyncClientComponents,
@@ -85,6 +87,7 @@ export function createSyncClient(
     const wanted: BlockId[] = []
     let useless = 0
     let shown = 0n
+    let stale = 0
     let locator = chain.locator().slice(0, MAX_LOCATOR_IDS)
     for (;;) {
       const headers = await peer.headers(locator, limit, signal)
@@ -92,7 +95,10 @@ export function createSyncClient(
       if (first === undefined || last === undefined) break
       checkFirst(peer, first, locator)
       const plan = await chain.planHeaders(headers, peer.id)
-      progress()
+      // A page that shows no more work than those before is not worth the turn; a reorg there makes a few.
+      if (plan.chainwork > shown) progress()
+      else stale += 1
+      if (stale > MAX_STALE_PAGES) throw networkError('SYNC_LOOP', { peer: peer.id })
       taken.headers += headers.length
       useless += headers.length
       if (plan.chainwork > shown) shown = plan.chainwork

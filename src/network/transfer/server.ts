@@ -70,7 +70,7 @@ export async function serveStream(
   const ended = new AbortController()
   const wanted: Slot[] = []
   const ahead: Slot[] = []
-  const control: Uint8Array[] = []
+  const control: { readonly frame: Uint8Array; sent(): void }[] = []
   let aheadBytes = 0
   let openQuestions = 0
   let reading = false
@@ -86,10 +86,20 @@ export async function serveStream(
     if (ended.signal.aborted) return
     fault = error
     ended.abort(error ?? transferError('SOURCE_GONE', { peer }))
+    // At once: a reader that does not read would hold the writing side until its time is over.
+    if (error instanceof Error && stream.status === 'open') stream.abort(error)
     signal()
   }
+  /** A want is open until its answer has left: who asks and does not read must not fill the memory. */
+  let unsent = 0
   const none = (ids: number[], why: 'missing' | 'cancelled'): void => {
-    control.push(encodeMessage(FRAME.none, { ids, why }))
+    unsent += ids.length
+    control.push({
+      frame: encodeMessage(FRAME.none, { ids, why }),
+      sent: () => {
+        unsent -= ids.length
+      },
+    })
     signal()
   }
 
@@ -131,7 +141,7 @@ export async function serveStream(
 
   const ask = (payload: Uint8Array): void => {
     const { wants } = decodeMessage(FRAME.want, payload)
-    if (wanted.length + ahead.length + wants.length > MAX_WANTS_OPEN) {
+    if (wanted.length + ahead.length + unsent + wants.length > MAX_WANTS_OPEN) {
       throw transferError('TOO_MANY_WANTS', { peer, most: MAX_WANTS_OPEN })
     }
     const unknown: number[] = []
@@ -161,16 +171,20 @@ export async function serveStream(
       throw transferError('TOO_MANY_WANTS', { peer, most: MAX_QUESTIONS_OPEN })
     }
     openQuestions += 1
+    const answered = (): void => {
+      openQuestions -= 1
+    }
     try {
       await questions.take(roots.length, ended.signal)
       const held: Held[] = []
       for (const { codec, digest } of roots) {
         held.push(CARRIED_CODECS.includes(codec) ? await holds(cidOf(codec, digest)) : 'none')
       }
-      control.push(encodeMessage(FRAME.holds, { id, held }))
+      control.push({ frame: encodeMessage(FRAME.holds, { id, held }), sent: answered })
       signal()
-    } finally {
-      openQuestions -= 1
+    } catch (error) {
+      answered()
+      throw error
     }
   }
 
@@ -242,7 +256,9 @@ export async function serveStream(
     while (!ended.signal.aborted) {
       const message = control.shift()
       if (message !== undefined) {
-        await put(message)
+        // Before it is on its way: the other side may ask again as soon as it has it.
+        message.sent()
+        await put(message.frame)
         continue
       }
       const slot = ahead[0]

@@ -281,6 +281,19 @@ describe('sync with a peer that lies', () => {
     assert.equal(here.records.size, 4)
   })
 
+  it('SYNC_LOOP: the same headers again and again', async () => {
+    let first: SyncAnswer | undefined
+    let asked = 0
+    const looping = peerOf(grown(20), (answer) => {
+      if (answer.type !== 'headers') return answer
+      asked += 1
+      first ??= answer
+      return first
+    })
+    assert.equal(await codeFrom(sync(createFakeChain(), looping, { headers: 5 })), 'SYNC_LOOP')
+    assert.ok(asked < 10)
+  })
+
   it('SYNC_TOO_MANY_HEADERS: a long branch that never gets better', async () => {
     const there = grown(40)
     const here = grown(60, 'other')

@@ -168,6 +168,22 @@ describe('transfer: server', () => {
     assert.equal(await at.end, 'TOO_MANY_WANTS')
   })
 
+  it('TOO_MANY_WANTS: answers that nobody reads count as open, also those without a block', async () => {
+    for (const codec of [0x01, 0x55]) {
+      const at = scene(blocks)
+      at.far.held = true
+      const digest = new Uint8Array(32)
+      for (let first = 0; first < 1024 * 256; first += 256) {
+        const wants = Array.from({ length: 256 }, (_, id) => ({ id: first + id, codec, digest }))
+        if (at.near.status !== 'open') break
+        at.near.send(encodeMessage(FRAME.want, { wants }))
+        await at.clock.advance(1)
+      }
+      assert.equal(at.far.status, 'aborted')
+      assert.equal(await at.end, 'TOO_MANY_WANTS')
+    }
+  })
+
   it('FRAME_INVALID, ENCODING: what is no question ends the stream', async () => {
     for (const bytes of [encodeBlockHeader(1, 5), Uint8Array.of(FRAME.want, 0, 0, 0, 1, 0xff)]) {
       const at = scene(blocks)
