@@ -9,10 +9,10 @@ import { verifyEd25519, verifyEd25519Apart } from '../common/crypto.ts'
 /** Signatures verified at once on the calling thread: below this, handing over costs more time than it saves. */
 export const MAX_INLINE = 8
 /**
- * Signatures that wait in the pool. Enough to keep two cores busy for 20 ms while the main thread does other
- * work; few enough that a file operation, which shares the pool, does not wait longer than that.
+ * Signatures that wait in the pool: what two cores verify while the main thread connects a window of blocks. A
+ * file operation, which shares the pool, waits behind them for up to a fifth of a second, in a first sync only.
  */
-export const MAX_IN_FLIGHT = 512
+export const MAX_IN_FLIGHT = 4096
 
 export interface SignedItem {
   /** 32 bytes */
