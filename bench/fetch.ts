@@ -3,9 +3,12 @@
  * the same encryption and muxer. Each side is a process of its own; stores are on the disk; each figure is of
  * a fresh process and a fresh store.
  *
+ * `helia` is Helia as it comes: Bitswap with its own settings over blockstore-fs, on both sides. `bitswap` and
+ * `bitswap-session` are Bitswap over this project's store, with this project's settings.
+ *
  * `cairn-killed` kills the fetching process half way and starts it again: what came twice, in percent.
  *
- *     node bench/fetch.ts [--mib 1024] [--only raw,cairn,bitswap,bitswap-session,cairn-killed] [--json]
+ *     node bench/fetch.ts [--mib 1024] [--only raw,cairn,helia,bitswap,bitswap-session,cairn-killed] [--json]
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -37,7 +40,7 @@ interface Served {
   readonly root: string
 }
 
-const WAYS = ['raw', 'cairn', 'bitswap', 'bitswap-session'] as const
+const WAYS = ['raw', 'cairn', 'helia', 'bitswap', 'bitswap-session'] as const
 const KILLED = 'cairn-killed'
 const STEP_MS = 600_000
 
@@ -57,6 +60,10 @@ try {
   const served = await answer<Served>(server)
   for (const way of WAYS.filter((name) => values.only.split(',').includes(name))) {
     const dir = join(directory, way)
+    if (way === 'helia') {
+      results.push(await asItComes(dir))
+      continue
+    }
     const client = start('fetch', { dir, way, mib, ...served })
     const before = await figures()
     const result = await answer<FetchResult>(client)
@@ -81,6 +88,7 @@ const summary = {
   mib,
   results,
   againPercent,
+  cairnToHelia: round(speed('cairn') / speed('helia')),
   cairnToBitswap: round(speed('cairn') / bitswap),
   cairnToRaw: round(speed('cairn') / speed('raw')),
 }
@@ -95,7 +103,8 @@ else {
     const cells = [way, mibPerSecond, seconds, firstByteMs ?? '-', Math.round(clientRss / 2 ** 20)]
     console.log(`| ${[...cells, cpuSeconds, each.serverCpuSeconds].join(' | ')} |`)
   }
-  console.log(`cairn / the faster Bitswap: ${summary.cairnToBitswap}`)
+  console.log(`cairn / Helia as it comes: ${summary.cairnToHelia}`)
+  console.log(`cairn / the faster Bitswap over the same store: ${summary.cairnToBitswap}`)
   console.log(`cairn / bare stream: ${summary.cairnToRaw}`)
   if (againPercent !== undefined) console.log(`came twice after kill -9: ${againPercent} %`)
 }
@@ -114,6 +123,23 @@ async function killed(served: Served): Promise<number> {
   await ended(client)
   const { sent } = await figures()
   return round(((sent - before.sent) / (mib * 2 ** 20) - 1) * 100)
+}
+
+/** Both sides are Helia without anything of this project. */
+async function asItComes(dir: string): Promise<FetchResult> {
+  const other = start('serve', { dir: `${dir}-server`, mib, way: 'helia' })
+  try {
+    const served = await answer<Served>(other)
+    const client = start('fetch', { dir, way: 'helia', mib, ...served })
+    const result = await answer<FetchResult>(client)
+    await ended(client)
+    return result
+  } finally {
+    other.kill()
+    await ended(other)
+    await rm(dir, { recursive: true, force: true })
+    await rm(`${dir}-server`, { recursive: true, force: true })
+  }
 }
 
 async function figures(): Promise<ServerFigures> {

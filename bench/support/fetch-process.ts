@@ -10,7 +10,9 @@ import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
+import { FsBlockstore } from 'blockstore-fs'
 import { createHeliaLight } from 'helia'
+import type { Blockstore } from 'interface-blockstore'
 import { exporter } from 'ipfs-unixfs-exporter'
 import { importer } from 'ipfs-unixfs-importer'
 import { fixedSize } from 'ipfs-unixfs-importer/chunker'
@@ -19,9 +21,6 @@ import { systemClock } from '../../src/common/clock.ts'
 import { silentLogger } from '../../src/common/logger.ts'
 import { createTransfer } from '../../src/network/transfer/transfer.ts'
 import { createContentBlockstore } from '../../src/storage/blockstore.ts'
-
-// As the node itself does once it serves.
-setFlagsFromString('--external-memory-accounted-in-global-limit')
 
 const MIB = 2 ** 20
 const RAW_PROTOCOL = '/bench/raw/1.0.0'
@@ -36,25 +35,32 @@ const argument = JSON.parse(text ?? '{}') as {
   root: string
 }
 const bytes = argument.mib * MIB
-const blockstore = createContentBlockstore(
+// `helia`: Helia as it comes, over blockstore-fs, with its own settings. All other ways share the node's store and
+// the node's settings, and differ in the protocol alone.
+const asItComes = argument.way === 'helia'
+if (!asItComes) setFlagsFromString('--external-memory-accounted-in-global-limit')
+const ownStore = createContentBlockstore(
   { logger: silentLogger, now: () => Date.now() },
   { dir: argument.dir },
 )
-await blockstore.start()
+const heliaStore = new FsBlockstore(argument.dir)
+if (asItComes) await heliaStore.open()
+else await ownStore.start()
+const blockstore: Blockstore = asItComes ? heliaStore : ownStore
 const helia = withBitswap(
   withLibp2pLight(createHeliaLight({ blockstore, routers: [] }), {
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
     connectionEncrypters: [tls(), noise()],
     streamMuxers: [yamux()],
-    connectionMonitor: { pingTimeout: { minTimeout: 20_000 } },
+    ...(asItComes ? {} : { connectionMonitor: { pingTimeout: { minTimeout: 20_000 } } }),
     services: { identify: identify(), ping: ping() },
   }),
-  { messageSendTimeout: 60_000 },
+  asItComes ? {} : { messageSendTimeout: 60_000 },
 )
 await helia.start()
 const transfer = createTransfer(
-  { libp2p: helia.libp2p, blockstore, clock: systemClock, logger: silentLogger },
+  { libp2p: helia.libp2p, blockstore: ownStore, clock: systemClock, logger: silentLogger },
   {},
 )
 await transfer.start()
@@ -124,7 +130,7 @@ if (role === 'serve') {
     if (entry.type !== 'file') throw new Error('not a file')
     const options = session ? { blockReadConcurrency: 32, signal } : { signal }
     for await (const _ of entry.content(options)) seen()
-    await blockstore.flush()
+    if (!asItComes) await ownStore.flush()
   }
   const seconds = (performance.now() - began) / 1000
   const used = process.cpuUsage(cpu)
