@@ -37,10 +37,9 @@ export interface StoredBlock {
 
 export interface BlockTable {
   get(id: BlockId): StoredBlock | undefined
-  number(id: BlockId): number | undefined
   headerBytes(id: BlockId): Uint8Array | undefined
-  /** Numbers of the body's records, in order; undefined: the body is not here. */
-  bodyNumbers(id: BlockId): number[] | undefined
+  /** The block's own number and those of its body's records, in order; undefined: the body is not here. */
+  numbers(id: BlockId): { number: number; numbers: number[] } | undefined
   body(id: BlockId): Uint8Array | undefined
   bodyById(id: BodyId): Uint8Array | undefined
   put(sealed: SealedHeader, chainwork: bigint, body: readonly number[] | undefined): void
@@ -72,10 +71,9 @@ const COLUMNS = `number, id, blocks.height, chainwork, status, code, header, rec
 
 export function createBlockTable(db: Database, records: RecordTable): BlockTable {
   const select = db.prepare<BlockRow>(`SELECT ${COLUMNS} FROM blocks WHERE id = ?`)
-  const selectNumber = db.prepare<{ number: number }>('SELECT number FROM blocks WHERE id = ?')
   const selectHeader = db.prepare<{ header: Uint8Array }>('SELECT header FROM blocks WHERE id = ?')
-  const selectBody = db.prepare<{ body: BodyId; records: Uint8Array | null }>(
-    'SELECT body, records FROM blocks WHERE id = ?',
+  const selectBody = db.prepare<{ number: number; body: BodyId; records: Uint8Array | null }>(
+    'SELECT number, body, records FROM blocks WHERE id = ?',
   )
   const selectByBody = db.prepare<{ id: BlockId }>(
     'SELECT id FROM blocks WHERE body = ? AND records IS NOT NULL LIMIT 1',
@@ -134,11 +132,11 @@ export function createBlockTable(db: Database, records: RecordTable): BlockTable
       const row = select.get(id)
       return row === undefined ? undefined : read(row)
     },
-    number: (id) => selectNumber.get(id)?.number,
     headerBytes: (id) => selectHeader.get(id)?.header,
-    bodyNumbers: (id) => {
-      const list = selectBody.get(id)?.records
-      return list === null || list === undefined ? undefined : decodeNumbers(list)
+    numbers: (id) => {
+      const row = selectBody.get(id)
+      if (row === undefined || row.records === null) return undefined
+      return { number: row.number, numbers: decodeNumbers(row.records) }
     },
     body: (id) => {
       const row = selectBody.get(id)
@@ -186,7 +184,10 @@ export function createBlockTable(db: Database, records: RecordTable): BlockTable
     },
     setStatus: (id, status, code) => {
       setStatus.run(status, code ?? null, id)
-      cache.delete(id)
+      const known = cache.get(id)
+      if (known === undefined) return
+      const { code: _, ...block } = known
+      cache.set(id, { ...block, status, ...(code === undefined ? {} : { code }) })
     },
     children: (id) => children.all(id).map((row) => row.id),
     betterThan: (chainwork) => better.all(chainworkToBytes(chainwork), MAX_CANDIDATES).map(read),

@@ -108,6 +108,7 @@ export function createChainStore(db: Database): ChainStore {
   const files = createFileProjection(db, records)
   const projections = createProjections({ db, files, records })
   const eviction = createEviction(db, records)
+  db.beforeCommit(records.settle)
 
   const getMeta = db.prepare<{ value: Uint8Array }>('SELECT value FROM meta WHERE key = ?')
   const setMeta = db.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)')
@@ -116,12 +117,9 @@ export function createChainStore(db: Database): ChainStore {
   const dropUndo = db.prepare('DELETE FROM undo WHERE block = ?')
 
   const placesOf = (block: StoredBlock): { number: number; numbers: number[] } => {
-    const number = blocks.number(block.id)
-    const numbers = blocks.bodyNumbers(block.id)
-    if (number === undefined || numbers === undefined) {
-      throw storageError('BLOCK_NOT_STORED', { block: block.id })
-    }
-    return { number, numbers }
+    const found = blocks.numbers(block.id)
+    if (found === undefined) throw storageError('BLOCK_NOT_STORED', { block: block.id })
+    return found
   }
   const changed = (number: number): void => {
     if (!records.isOf(number, 'file.')) return
@@ -145,7 +143,7 @@ export function createChainStore(db: Database): ChainStore {
     setMeta: (key, value) => void setMeta.run(key, value),
 
     begin: (genesis, effect, chainwork) =>
-      db.transaction(() => {
+      db.join(() => {
         const found = blocks.idAt(0)
         if (found === genesis.id) return
         if (found !== undefined) {
@@ -162,7 +160,7 @@ export function createChainStore(db: Database): ChainStore {
     headerBytes: blocks.headerBytes,
     body: blocks.body,
     bodyRecords: (id) =>
-      blocks.bodyNumbers(id)?.map((number) => {
+      blocks.numbers(id)?.numbers.map((number) => {
         const record = records.record(number)
         assert(record !== undefined, 'the records of a stored body are stored')
         return record
@@ -174,7 +172,7 @@ export function createChainStore(db: Database): ChainStore {
     mainHeaders: blocks.mainHeaders,
     onMain: (block) => blocks.idAt(block.height) === block.id,
     putBlock: (sealed, chainwork, body) =>
-      db.transaction(() => {
+      db.join(() => {
         const known = blocks.get(sealed.id)
         if (known === undefined || (!known.hasBody && body !== undefined)) {
           assert(
@@ -194,7 +192,7 @@ export function createChainStore(db: Database): ChainStore {
         return stored
       }),
     markInvalid: (id, code) =>
-      db.transaction(() => {
+      db.join(() => {
         const waiting = [id]
         for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
           blocks.setStatus(next, 'invalid', code)
@@ -205,7 +203,7 @@ export function createChainStore(db: Database): ChainStore {
 
     state,
     connect: (block, effect) =>
-      db.transaction(() => {
+      db.join(() => {
         assert(
           (blocks.tip()?.id ?? null) === block.header.parent,
           'a block is connected to the tip',
@@ -230,7 +228,7 @@ export function createChainStore(db: Database): ChainStore {
         }
       }),
     disconnect: (block) =>
-      db.transaction(() => {
+      db.join(() => {
         assert(blocks.tip()?.id === block.id, 'only the tip is disconnected')
         const { number, numbers } = placesOf(block)
         const data = getUndo.get(number)?.data
@@ -255,7 +253,7 @@ export function createChainStore(db: Database): ChainStore {
     },
     hasRecord: (id) => records.number(id) !== undefined,
     putRecord: (record, { own, received }) =>
-      db.transaction(() => {
+      db.join(() => {
         const { number, added } = records.put(record, { own, received, inBody: false })
         if (added) files.added(number, record)
         return added
@@ -268,7 +266,7 @@ export function createChainStore(db: Database): ChainStore {
     newestOf: records.newest,
     ownNewest: records.newest,
     evictForeign: (maxRecords, maxBytes) =>
-      db.transaction(() => eviction.evict(maxRecords, maxBytes, files.forgotten)),
+      db.join(() => eviction.evict(maxRecords, maxBytes, files.forgotten)),
 
     projections,
     rebuildProjections: files.rebuild,

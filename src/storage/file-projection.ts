@@ -32,14 +32,19 @@ export interface FileProjection {
   rebuild(): void
 }
 
-interface Candidate {
+interface CandidateRow {
   number: number
   user: UserId
   type: string
   subject: FileId | null
+  identity: VersionId | null
   height: number | null
   place: number | null
   outcome: Outcome | null
+}
+
+interface Candidate extends CandidateRow {
+  version: VersionId
 }
 
 /** Text that `search` is looked for in, and what is looked for: compatibility forms and letter case do not matter. */
@@ -48,16 +53,17 @@ export function searchText(text: string): string {
 }
 
 export function createFileProjection(db: Database, records: RecordTable): FileProjection {
-  const candidates = db.prepare<Candidate>(
-    `SELECT number, user, type, subject, height, place, outcome FROM records
-     WHERE id = ?1 AND identity IS NULL AND type IN ('file.add', 'file.update')
-     UNION ALL
-     SELECT number, user, type, subject, height, place, outcome FROM records
-     WHERE identity IS NOT NULL AND identity = ?1 AND type IN ('file.add', 'file.update')`,
+  const anyReplacement = db.prepare<{ one: number }>(
+    'SELECT 1 AS one FROM records WHERE identity IS NOT NULL LIMIT 1',
   )
-  const updatesOf = db.prepare<{ version: VersionId }>(
-    `SELECT coalesce(identity, id) AS version FROM records
-     WHERE subject IS NOT NULL AND subject = ? AND type = 'file.update'`,
+  const COLUMNS = 'number, user, type, subject, identity, height, place, outcome'
+  const byNumber = db.prepare<CandidateRow>(`SELECT ${COLUMNS} FROM records WHERE number = ?`)
+  const byIdentity = db.prepare<CandidateRow>(
+    `SELECT ${COLUMNS} FROM records WHERE identity IS NOT NULL AND identity = ?`,
+  )
+  const changesOf = db.prepare<{ version: VersionId; type: string }>(
+    `SELECT coalesce(identity, id) AS version, type FROM records
+     WHERE subject IS NOT NULL AND subject = ? AND type IN ('file.update', 'file.remove')`,
   )
   const covered = db.prepare<{ one: number }>(
     `SELECT 1 AS one FROM covers JOIN records ON number = record
@@ -69,24 +75,28 @@ export function createFileProjection(db: Database, records: RecordTable): FilePr
   )
   const addCover = db.prepare('INSERT OR IGNORE INTO covers VALUES (?, ?)')
   const dropCover = db.prepare('DELETE FROM covers WHERE version = ? AND record = ?')
-  const addHead = db.prepare('INSERT OR IGNORE INTO file_heads VALUES (?, ?)')
-  const dropHead = db.prepare('DELETE FROM file_heads WHERE file = ? AND version = ?')
+  const addHead = db.prepare('INSERT INTO file_heads VALUES (?, ?)')
   const dropHeads = db.prepare('DELETE FROM file_heads WHERE file = ?')
   const headsOf = db.prepare<{ version: VersionId }>(
     'SELECT version FROM file_heads WHERE file = ? ORDER BY version',
   )
-  const ownerOf = db.prepare<{ owner: UserId }>('SELECT owner FROM files WHERE file = ?')
-  const put = db.prepare('INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)')
+  const rowOf = db.prepare<{ owner: UserId; version: VersionId | null; heads: number }>(
+    'SELECT owner, version, heads FROM files WHERE file = ?',
+  )
+  const put = db.prepare(
+    `INSERT OR REPLACE INTO files (file, owner, name, search, shown, version, heads, pending)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  )
   const drop = db.prepare('DELETE FROM files WHERE file = ?')
   const page = db.prepare<{ number: number }>(
     `SELECT number FROM records WHERE number > ? AND type IN ('file.add', 'file.update', 'file.remove')
      ORDER BY number LIMIT ?`,
   )
 
-  /** What waits: of each file the versions that were touched, or all. */
-  const touched = new Map<FileId, Set<VersionId> | 'all'>()
-  /** Computed in this transaction: to be done again when a part of it is undone. */
-  const done = new Set<FileId>()
+  /** Whether any record replaces another: rare, and looking for them costs. */
+  let replacements = anyReplacement.get() !== undefined
+  /** What waits: of each file the versions that were touched. */
+  const touched = new Map<FileId, Set<VersionId>>()
 
   const touch = (record: SignedRecord): void => {
     const file = fileOf(record)
@@ -96,49 +106,70 @@ export function createFileProjection(db: Database, records: RecordTable): FilePr
       versions = new Set()
       touched.set(file, versions)
     }
-    if (versions !== 'all') {
-      if (record.type !== 'file.remove') versions.add(record.identity)
-      for (const parent of parentsOf(record)) versions.add(parent)
-    }
+    if (record.type !== 'file.remove') versions.add(record.identity)
+    for (const parent of parentsOf(record)) versions.add(parent)
     if (touched.size > MAX_TOUCHED) projection.flush()
   }
 
-  /** The record that stands for a version: an applied one before a pending one. */
+  /** The records that go by this id. */
+  const candidates = (version: VersionId): CandidateRow[] => {
+    const number = records.number(version)
+    const row = number === undefined ? undefined : byNumber.get(number)
+    const own = row === undefined || row.identity !== null ? [] : [row]
+    return replacements ? [...own, ...byIdentity.all(version)] : own
+  }
+
+  /** The record that stands for a version: an applied one before a pending one of the owner. */
   const standing = (version: VersionId, file: FileId, owner?: UserId): Candidate | undefined => {
     let best: Candidate | undefined
-    for (const row of candidates.all(version)) {
-      if ((row.type === 'file.add' ? version : row.subject) !== file) continue
+    for (const row of candidates(version)) {
+      const of = row.type === 'file.add' ? version : row.type === 'file.update' ? row.subject : null
+      if (of !== file) continue
+      if (row.outcome === 'applied') return { ...row, version }
       const pending = row.height === null && (owner === undefined || row.user === owner)
-      if (row.outcome === 'applied') return row
-      if (pending && best === undefined) best = row
+      if (pending && best === undefined) best = { ...row, version }
     }
     return best
   }
 
-  const refresh = (file: FileId, versions: Iterable<VersionId> | 'all'): void => {
+  const refresh = (file: FileId, touchedVersions: Iterable<VersionId>): void => {
     const base = standing(file, file)
+    const row = rowOf.get(file)
+    if (row !== undefined && row.heads !== 1) dropHeads.run(file)
     if (base === undefined || base.type !== 'file.add') {
-      dropHeads.run(file)
       drop.run(file)
       return
     }
     const owner = base.user
-    // Which pending updates are effective hangs on the owner.
-    const known = ownerOf.get(file)?.owner === owner
-    const all = (): Set<VersionId> =>
-      new Set([file, ...updatesOf.all(file).map((row) => row.version)])
-    for (const version of known && versions !== 'all' ? versions : all()) {
-      const head =
-        standing(version, file, owner) !== undefined &&
-        covered.get(version, file, owner) === undefined
-      if (head) addHead.run(file, version)
-      else dropHead.run(file, version)
+    const known = new Map([[file, base]])
+    const find = (version: VersionId): Candidate | undefined => {
+      const found = known.get(version) ?? standing(version, file, owner)
+      if (found !== undefined) known.set(version, found)
+      return found
     }
-    const heads = headsOf.all(file)
-    const shownOf = (list: Iterable<VersionId>): Candidate[] =>
-      [...list].flatMap((version) => standing(version, file, owner) ?? []).sort(newestFirst)
-    const live = shownOf(heads.map((row) => row.version))
-    const shown = live[0] ?? shownOf(all())[0] ?? base
+    const changes = (): ReturnType<typeof changesOf.all> => changesOf.all(file)
+    const all = (list = changes()): Set<VersionId> => {
+      const updates = list.filter(({ type }) => type === 'file.update')
+      return new Set([file, ...updates.map(({ version }) => version)])
+    }
+    // Which pending updates are effective hangs on the owner.
+    const partly = row !== undefined && row.owner === owner
+    const heads = new Set<VersionId>()
+    if (partly && row.heads === 1) heads.add(row.version ?? file)
+    else if (partly) for (const { version } of headsOf.all(file)) heads.add(version)
+    const list = partly ? undefined : changes()
+    if (list?.length === 0) heads.add(file)
+    else {
+      for (const version of list === undefined ? touchedVersions : all(list)) {
+        const head = find(version) !== undefined && covered.get(version, file, owner) === undefined
+        if (head) heads.add(version)
+        else heads.delete(version)
+      }
+    }
+    const newest = (versions: Iterable<VersionId>): Candidate[] =>
+      [...versions].flatMap((version) => find(version) ?? []).sort(newestFirst)
+    const live = newest(heads)
+    const shown = live[0] ?? newest(all())[0] ?? base
     const record = records.record(shown.number)
     assert(
       record?.type === 'file.add' || record?.type === 'file.update',
@@ -146,21 +177,25 @@ export function createFileProjection(db: Database, records: RecordTable): FilePr
     )
     const pending =
       base.height === null ||
-      live.some((row) => row.height === null) ||
+      live.some((head) => head.height === null) ||
       (live.length === 0 && pendingRemoval.get(file, owner) !== undefined)
+    const { name, folder } = record.body
     put.run(
       file,
       owner,
-      record.body.name,
-      searchText([...record.body.folder, record.body.name].join('/')),
+      name,
+      searchText([...folder, name].join('/')),
       shown.number,
-      live.length,
+      shown.version === file ? null : shown.version,
+      heads.size,
       pending ? 1 : 0,
     )
+    if (heads.size !== 1) for (const version of heads) addHead.run(file, version)
   }
 
   const projection: FileProjection = {
     added: (number, record) => {
+      if (record.identity !== record.id) replacements = true
       if (!concernsFiles(record)) return
       for (const parent of parentsOf(record)) addCover.run(parent, number)
       touch(record)
@@ -175,10 +210,9 @@ export function createFileProjection(db: Database, records: RecordTable): FilePr
     },
     flush: () => {
       if (touched.size === 0) return
-      for (const [file, versions] of touched) {
-        refresh(file, versions)
-        done.add(file)
-      }
+      db.join(() => {
+        for (const [file, versions] of touched) refresh(file, versions)
+      })
       touched.clear()
     },
     rebuild: () => {
@@ -199,15 +233,8 @@ export function createFileProjection(db: Database, records: RecordTable): FilePr
       })
     },
   }
-  db.beforeCommit(() => {
-    projection.flush()
-    done.clear()
-  })
-  db.onRollback((whole) => {
-    if (whole) touched.clear()
-    else for (const file of done) touched.set(file, 'all')
-    if (whole) done.clear()
-  })
+  db.beforeCommit(() => projection.flush())
+  db.onRollback(() => touched.clear())
   return projection
 }
 

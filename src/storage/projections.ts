@@ -95,6 +95,7 @@ interface FileRow {
   file: FileId
   owner: UserId
   shown: number
+  version: VersionId | null
   heads: number
   pending: number
 }
@@ -112,7 +113,7 @@ export interface ProjectionsComponents {
 const CHAIN_ORDER = `ORDER BY records.height IS NULL, records.height, records.place, records.number`
 
 export function createProjections({ db, files, records }: ProjectionsComponents): Projections {
-  const FILES = 'SELECT file, owner, shown, heads, pending FROM files'
+  const FILES = 'SELECT file, owner, shown, version, heads, pending FROM files'
   const list = db.prepare<FileRow>(
     `${FILES} WHERE (name, file) > (?1, ?2) AND (?3 IS NULL OR owner = ?3)
      AND (?4 = '' OR instr(search, ?4) > 0) AND (?5 = 1 OR heads > 0) ORDER BY name, file LIMIT ?6`,
@@ -123,7 +124,7 @@ export function createProjections({ db, files, records }: ProjectionsComponents)
   const byName = db.prepare<FileRow>(
     `${FILES} WHERE name = ? ORDER BY heads = 0, file LIMIT ${MAX_ROWS}`,
   )
-  const headsOf = db.prepare<{ version: VersionId }>(
+  const selectHeads = db.prepare<{ version: VersionId }>(
     'SELECT version FROM file_heads WHERE file = ? ORDER BY version',
   )
   const versionsOf = db.prepare<StoredRow>(
@@ -182,6 +183,10 @@ export function createProjections({ db, files, records }: ProjectionsComponents)
     ),
   }
 
+  const headsOf = (row: FileRow): VersionId[] =>
+    row.heads === 1
+      ? [row.version ?? row.file]
+      : selectHeads.all(row.file).map((head) => head.version)
   const entry = (row: FileRow): FileEntry => {
     const record = records.get(row.shown)?.record
     assert(
@@ -191,9 +196,9 @@ export function createProjections({ db, files, records }: ProjectionsComponents)
     return {
       file: row.file,
       owner: row.owner,
-      version: record.identity,
+      version: row.version ?? row.file,
       record,
-      heads: row.heads === 0 ? [] : headsOf.all(row.file).map((head) => head.version),
+      heads: headsOf(row),
       removed: row.heads === 0,
       pending: row.pending === 1,
     }
@@ -238,7 +243,8 @@ export function createProjections({ db, files, records }: ProjectionsComponents)
     },
     versionsOf: (file) => {
       files.flush()
-      const heads = new Set(headsOf.all(file).map((head) => head.version))
+      const shown = one.get(file)
+      const heads = new Set(shown === undefined ? [] : headsOf(shown))
       return versionsOf.all(file).map((row) => {
         const version = records.stored(row)
         const { identity } = version.record

@@ -16,6 +16,8 @@ import type { Database } from './sqlite.ts'
 const CACHED_RECORD_BYTES: number = 16 * MIB
 /** Bytes of a decoded record beside its encoded bytes. */
 const DECODED_BYTES = 2048
+/** Records of one transaction that are kept decoded. */
+const MAX_FRESH = 8192
 /** Id to number, some hundred bytes each. */
 const CACHED_NUMBERS = 8192
 
@@ -66,6 +68,8 @@ export interface RecordTable {
   pending(limit: number): StoredRecord[]
   count(): number
   pendingCount(): number
+  /** Writes what waits and forgets the records of the transaction. Called last before each commit. */
+  settle(): void
   heads(): DeviceHead[]
   at(device: DeviceId, sequence: number): StoredRecord[]
   newest(device: DeviceId): StoredRecord | undefined
@@ -97,9 +101,9 @@ export function createRecordTable(
   db: Database,
 ): RecordTable & { stored(row: StoredRow): StoredRecord } {
   const findNumber = db.prepare<{ number: number }>('SELECT number FROM records WHERE id = ?')
-  const insert = db.prepare<{ number: number }>(
+  const insert = db.prepare(
     `INSERT INTO records (id, device, sequence, user, type, subject, identity, root, received, own, ever,
-       in_body, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?) RETURNING number`,
+       in_body, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
   )
   const keep = db.prepare(
     `UPDATE records SET own = max(own, ?), in_body = max(in_body, ?)
@@ -151,17 +155,26 @@ export function createRecordTable(
 
   const decoded = createCache<number, SignedRecord>(
     CACHED_RECORD_BYTES,
-    // The bytes can be a view of a whole body, which stays in memory with it.
     (record) => record.bytes.buffer.byteLength + DECODED_BYTES,
   )
   const numbers = createCache<string, number>(CACHED_NUMBERS)
+  /** Records of this transaction: with the bodies that they are views of, in memory no longer than it. */
+  const fresh = new Map<number, SignedRecord>()
+  /** Heads that are not in the table yet: of a device's many new records one remains. */
+  const newHeads = new Map<number, SignedRecord>()
+  const flush = (): void => {
+    for (const [number, { device, sequence }] of newHeads) addHead.run(device, sequence, number)
+    newHeads.clear()
+  }
   db.onRollback(() => {
+    newHeads.clear()
+    fresh.clear()
     decoded.clear()
     numbers.clear()
   })
 
   const decode = (number: number, bytes: Uint8Array): SignedRecord => {
-    const known = decoded.get(number)
+    const known = fresh.get(number) ?? decoded.get(number)
     if (known !== undefined) return known
     const record = decodeRecord(bytes)
     decoded.set(number, record)
@@ -199,7 +212,7 @@ export function createRecordTable(
         return { number: known, added: false }
       }
       const { id, device, sequence, type, user, identity } = record
-      const row = insert.get(
+      const number = insert.insert(
         id,
         device,
         sequence,
@@ -212,12 +225,14 @@ export function createRecordTable(
         ...flags,
         record.bytes,
       )
-      const number = row?.number ?? 0
       numbers.set(id, number)
-      decoded.set(number, record)
+      if (fresh.size >= MAX_FRESH) fresh.clear()
+      fresh.set(number, record)
       const before = record.previous === null ? undefined : table.number(record.previous)
-      if (before !== undefined) removeHead.run(device, sequence - 1, before)
-      if (!hasSuccessor(record)) addHead.run(device, sequence, number)
+      if (before !== undefined && !newHeads.delete(before)) {
+        removeHead.run(device, sequence - 1, before)
+      }
+      if (!hasSuccessor(record)) newHeads.set(number, record)
       return { number, added: true }
     },
     get: (number) => {
@@ -225,13 +240,17 @@ export function createRecordTable(
       return row === undefined ? undefined : stored(row)
     },
     record: (number) => {
-      const known = decoded.get(number)
+      const known = fresh.get(number) ?? decoded.get(number)
       if (known !== undefined) return known
       const bytes = table.bytes(number)
       return bytes === undefined ? undefined : decode(number, bytes)
     },
     isOf: (number, kind) =>
-      (decoded.get(number)?.type ?? selectType.get(number)?.type ?? '').startsWith(kind),
+      (
+        (fresh.get(number) ?? decoded.get(number))?.type ??
+        selectType.get(number)?.type ??
+        ''
+      ).startsWith(kind),
     bytes: (number) => selectBytes.get(number)?.bytes,
     confirm: (number, height, place, { outcome, code }) =>
       void confirm.run(height, place, outcome, code ?? null, number),
@@ -241,7 +260,14 @@ export function createRecordTable(
     pending: (limit) => pending.all(limit).map(stored),
     count: () => count.get()?.n ?? 0,
     pendingCount: () => pendingCount.get()?.n ?? 0,
-    heads: () => heads.all(),
+    settle: () => {
+      flush()
+      fresh.clear()
+    },
+    heads: () => {
+      flush()
+      return heads.all()
+    },
     at: (device, sequence) => at.all(device, sequence).map(stored),
     newest: (device) => {
       const row = newest.get(device)
@@ -250,13 +276,16 @@ export function createRecordTable(
     restoreHead: (number) => {
       const record = table.record(number)
       if (record === undefined || hasSuccessor(record)) return
+      flush()
       addHead.run(record.device, record.sequence, number)
     },
     forget: (number) => {
       const record = table.record(number)
       if (record === undefined) return
+      newHeads.delete(number)
       removeHead.run(record.device, record.sequence, number)
       remove.run(number)
+      fresh.delete(number)
       decoded.delete(number)
       numbers.delete(record.id)
     },

@@ -17,7 +17,9 @@
  * undo      per block of the best chain: what `disconnect` needs (undo.ts)
  * state     the rules' key-value view after the tip
  * covers    which versions a file.update or file.remove names as its parents
- * files, file_heads   what a list of files shows; projections: derived from `records` alone
+ * files, file_heads   what a list of files shows; projections: derived from `records` alone.
+ *   shown, version   the number and id of the version that is shown; version null: the file's first
+ *   heads     how many versions are current; file_heads names them unless it is the one that is shown
  */
 export const CHAIN_SCHEMA = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -87,6 +89,7 @@ CREATE TABLE files (
   name TEXT NOT NULL,
   search TEXT NOT NULL,
   shown INTEGER NOT NULL,
+  version TEXT,
   heads INTEGER NOT NULL,
   pending INTEGER NOT NULL
 ) WITHOUT ROWID;

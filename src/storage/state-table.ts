@@ -9,6 +9,10 @@ import type { Database } from './sqlite.ts'
 const PAGE_ENTRIES = 256
 /** Values in memory; of some hundred bytes each. */
 const CACHE_ENTRIES = 8192
+/** Keys that wait at most: some hundred bytes each. */
+const MAX_WAITING = 16_384
+/** Rows that one statement writes. */
+const ROWS_AT_ONCE = 16
 /** Above every ASCII key. */
 const LAST_KEY = '\x7f'
 
@@ -24,20 +28,58 @@ export interface StateTable extends StateView {
 export function createStateTable(db: Database): StateTable {
   const read = db.prepare<{ value: Uint8Array }>('SELECT value FROM state WHERE key = ?')
   const write = db.prepare('INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)')
+  const writeMany = db.prepare(
+    `INSERT OR REPLACE INTO state (key, value) VALUES ${Array(ROWS_AT_ONCE).fill('(?, ?)').join(', ')}`,
+  )
   const remove = db.prepare('DELETE FROM state WHERE key = ?')
   const page = db.prepare<{ key: string; value: Uint8Array }>(
     'SELECT key, value FROM state WHERE key > ? AND key < ? ORDER BY key LIMIT ?',
   )
   const cache = createCache<string, Uint8Array | null>(CACHE_ENTRIES)
-  db.onRollback(() => cache.clear())
+  /** Written by this transaction and not in the table yet: a key that many blocks change is written once. */
+  const waiting = new Map<string, Uint8Array | null>()
+  /** First parts of the keys that wait. */
+  const families = new Set<string>()
+
+  const flush = (): void => {
+    if (waiting.size === 0) return
+    const values: [string, Uint8Array][] = []
+    // In the order of the table, in which neighbours are on one page.
+    for (const key of [...waiting.keys()].sort()) {
+      const value = waiting.get(key)
+      if (value === null || value === undefined) remove.run(key)
+      else values.push([key, value])
+    }
+    const whole = values.length - (values.length % ROWS_AT_ONCE)
+    for (let at = 0; at < whole; at += ROWS_AT_ONCE) {
+      writeMany.run(...values.slice(at, at + ROWS_AT_ONCE).flat())
+    }
+    for (const [key, value] of values.slice(whole)) write.run(key, value)
+    forget()
+  }
+  const forget = (): void => {
+    waiting.clear()
+    families.clear()
+  }
+  db.beforeCommit(flush)
+  db.onRollback(() => {
+    forget()
+    cache.clear()
+  })
 
   const put = (key: string, value: Uint8Array | undefined): void => {
-    if (value === undefined) remove.run(key)
-    else write.run(key, value)
+    waiting.set(key, value ?? null)
+    families.add(familyOf(key))
     cache.set(key, value ?? null)
   }
+  const change = (run: () => void): void =>
+    db.join(() => {
+      run()
+      if (waiting.size > MAX_WAITING) flush()
+    })
 
   function* list(prefix: string): Generator<readonly [string, Uint8Array]> {
+    if (prefix.includes('/') ? families.has(familyOf(prefix)) : waiting.size > 0) flush()
     const exact = prefix === '' ? undefined : table.get(prefix)
     if (exact !== undefined) yield [prefix, exact]
     let after = prefix
@@ -52,19 +94,21 @@ export function createStateTable(db: Database): StateTable {
 
   const table: StateTable = {
     get: (key) => {
-      const known = cache.get(key)
+      const known = waiting.has(key) ? waiting.get(key) : cache.get(key)
       if (known !== undefined) return known ?? undefined
       const value = read.get(key)?.value
       cache.set(key, value ?? null)
       return value
     },
     list,
-    apply: (changes) => {
-      for (const { key, after } of changes) put(key, after)
-    },
-    revert: (changes) => {
-      for (const { key, before } of changes) put(key, before)
-    },
+    apply: (changes) =>
+      change(() => {
+        for (const { key, after } of changes) put(key, after)
+      }),
+    revert: (changes) =>
+      change(() => {
+        for (const { key, before } of changes) put(key, before)
+      }),
     digest: () => {
       const hash = sha256Stream()
       for (const [key, value] of list('')) {
@@ -75,4 +119,9 @@ export function createStateTable(db: Database): StateTable {
     },
   }
   return table
+}
+
+function familyOf(key: string): string {
+  const end = key.indexOf('/')
+  return end === -1 ? key : key.slice(0, end)
 }

@@ -80,8 +80,9 @@ export const userCreate = (name: string): Statement => ({
   },
 })
 
-export const deviceAdd = (name: string): Statement => ({
+export const deviceAdd = (name: string, user: UserId): Statement => ({
   type: 'device.add',
+  user,
   body: {
     name,
     encryptionKey: key,

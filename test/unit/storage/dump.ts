@@ -17,7 +17,7 @@ export function dumpProjections(db: Database): Record<string, unknown[]> {
   return rows(db, {
     covers: 'SELECT version, id FROM covers JOIN records ON number = record ORDER BY 1, 2',
     heads: 'SELECT * FROM file_heads ORDER BY 1, 2',
-    files: `SELECT file, owner, name, search, id, heads, pending FROM files JOIN records ON number = shown
+    files: `SELECT file, owner, name, search, id, version, heads, pending FROM files JOIN records ON number = shown
       ORDER BY 1`,
   })
 }

@@ -53,14 +53,34 @@ describe('storage/sqlite', () => {
     db.close()
   })
 
-  it('calls before the commit of the outermost transaction, inside it', () => {
+  it('calls before a part begins and before the commit, inside the transaction', () => {
     const { db, values } = table()
-    db.beforeCommit(() => db.exec('INSERT INTO t SELECT 100 + count(*) FROM t'))
+    const calls: number[][] = []
+    db.beforeCommit(() => void calls.push(values()))
     db.transaction(() => {
-      db.transaction(() => db.exec('INSERT INTO t VALUES (1)'))
+      db.exec('INSERT INTO t VALUES (1)')
       db.transaction(() => db.exec('INSERT INTO t VALUES (2)'))
     })
-    assert.deepEqual(values(), [1, 2, 102])
+    assert.deepEqual(calls, [[1], [1, 2]])
+    db.close()
+  })
+
+  it('a part that joined and failed undoes the whole, also when its error is caught', () => {
+    const { db, values } = table()
+    assert.throws(() =>
+      db.transaction(() => {
+        db.exec('INSERT INTO t VALUES (1)')
+        try {
+          db.join(() => {
+            db.exec('INSERT INTO t VALUES (2)')
+            throw new Error('half done')
+          })
+        } catch {
+          // Whoever catches it cannot keep the half.
+        }
+      }),
+    )
+    assert.deepEqual(values(), [])
     db.close()
   })
 
