@@ -15,6 +15,7 @@ import { createTransfer, type Transfer } from '../network/transfer/transfer.ts'
 import { createAdmission } from '../services/admission.ts'
 import { createAnnouncer } from '../services/announcer.ts'
 import { createChainService } from '../services/chain/chain-service.ts'
+import { createRecovery } from '../services/chain/recovery.ts'
 import type { NodeEvents } from '../services/events.ts'
 import { createDirectory } from '../services/explorer/directory.ts'
 import { createExplorer, type Explorer } from '../services/explorer/explorer.ts'
@@ -204,6 +205,7 @@ async function assemble(
   const parts: Startable[] = [
     content,
     { start: () => chain.start(), stop: () => chain.stop() },
+    createRecovery({ chain, logger }, { device: keys.device, damaged: ground.damaged }),
     network,
     createAnnouncer({ events, gossip: network.gossip, store, logger }),
     createAdmission(
