@@ -1,10 +1,13 @@
 /** A listening socket with bounds, shared by the API and the gateway. */
+import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { codeOf, messageOf } from '../../common/errors.ts'
 import type { Startable } from '../../common/lifecycle.ts'
 import type { Logger } from '../../common/logger.ts'
 import { interfaceError } from '../errors.ts'
+import { errorBody } from './answer.ts'
 
 /** Connections at a time: browsers open six each; scripts with a thousand are asked to take turns. */
 const MAX_CONNECTIONS = 256
@@ -40,13 +43,16 @@ export function createListener(
 ): WebServer {
   let stopping = new AbortController()
   let url: string | undefined
+  const answering = new WeakSet<Duplex>()
   const server = createServer(
     { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_MS, requestTimeout: 0 },
     (request, response) => {
       const client = new AbortController()
       const stop = (): void => client.abort(interfaceError('NODE_STOPPING'))
       stopping.signal.addEventListener('abort', stop)
+      answering.add(request.socket)
       response.once('close', () => {
+        answering.delete(request.socket)
         stopping.signal.removeEventListener('abort', stop)
         if (!response.writableFinished) client.abort(interfaceError('INTERRUPTED'))
       })
@@ -61,9 +67,10 @@ export function createListener(
   )
   server.maxConnections = MAX_CONNECTIONS
   // Every request under way listens to the stop.
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
-    else socket.destroy()
+  server.on('clientError', (error, socket) => {
+    // In the middle of an answer another one would become part of its bytes.
+    if (!socket.writable || answering.has(socket)) socket.destroy()
+    else socket.end(refusalOf(codeOf(error)))
   })
 
   return {
@@ -105,4 +112,25 @@ export function createListener(
         server.closeIdleConnections()
       }),
   }
+}
+
+/** What is no request gets the same form of error as a request that is refused. */
+function refusalOf(code: string): string {
+  const status =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request'
+  const id = randomUUID()
+  const problem = { where: 'the request', found: 'no HTTP', allowed: 'an HTTP/1.1 request' }
+  const body = JSON.stringify({ error: errorBody(interfaceError('BAD_REQUEST', problem), id) })
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${id}`,
+    'Connection: close',
+  ]
+  return `${head.join('\r\n')}\r\n\r\n${body}`
 }
