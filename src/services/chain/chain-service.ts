@@ -120,8 +120,8 @@ export function createChainService(
   ): Promise<void> => {
     await write(() => {
       // Before the import: whoever hears of the new tip has to find whether more is on its way.
-      for (const { id } of blocks) plans.done(id)
-      if (clock.now() < behindUntil) behindUntil = clock.now() + CATCH_UP_MS
+      const planned = blocks.filter(({ id }) => plans.done(id)).length
+      if (planned > 0 && clock.now() < behindUntil) behindUntil = clock.now() + CATCH_UP_MS
       importer.import(blocks)
       resign()
     })
@@ -176,7 +176,7 @@ export function createChainService(
   })
 
   /** A chain with more work is on its way: what is mined on the old tip would be thrown away. */
-  const catchingUp = (): boolean => plans.size > 0 && clock.now() < behindUntil
+  const catchingUp = (): boolean => clock.now() < behindUntil && store.tip().chainwork < shownWork
   const mayMine = (): boolean =>
     !stopping && importer.halted === undefined && !clocks.wrong && !catchingUp()
 

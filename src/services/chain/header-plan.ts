@@ -33,12 +33,10 @@ export interface HeaderPlans {
    * @throws chain errors with verdict `reject`
    */
   extend(encoded: readonly Uint8Array[], now: number): Promise<HeaderPlan>
-  /** Planned headers whose blocks are not stored. */
-  readonly size: number
   /** A planned header. */
   get(id: BlockId): SealedHeader | undefined
-  /** Forgets a header whose block is stored. */
-  done(id: BlockId): void
+  /** Forgets a header whose block is stored; whether it was planned. */
+  done(id: BlockId): boolean
 }
 
 /** Headers that passed every check but their seals'. */
@@ -122,10 +120,7 @@ export function createHeaderPlans(store: ChainStore, intake: Intake): HeaderPlan
       const more = end !== undefined && isBetter(end, store.tip())
       return { wanted, more, chainwork: end?.chainwork ?? 0n, ahead }
     },
-    get size() {
-      return planned.size
-    },
     get: (id) => planned.get(id)?.header,
-    done: (id) => void planned.delete(id),
+    done: (id) => planned.delete(id),
   }
 }
