@@ -4,6 +4,7 @@
 import { rmSync } from 'node:fs'
 import { utf8 } from '../common/bytes.ts'
 import { systemClock } from '../common/clock.ts'
+import { codeOf } from '../common/errors.ts'
 import { type Startable, startAll, stopAll } from '../common/lifecycle.ts'
 import type { Logger } from '../common/logger.ts'
 import { createNode } from '../node/node.ts'
@@ -46,6 +47,20 @@ export interface DaemonInit {
  * @throws what the parts throw; nothing runs then
  */
 export async function startDaemon(
+  components: { logger: Logger },
+  init: DaemonInit,
+  signal: AbortSignal,
+): Promise<Daemon> {
+  try {
+    return await startOnce(components, init, signal)
+  } catch (error) {
+    if (codeOf(error) !== 'DATABASE_DAMAGED') throw error
+    // The damage is noted: the next open checks the whole database and puts it aside.
+    return startOnce(components, init, signal)
+  }
+}
+
+async function startOnce(
   { logger }: { logger: Logger },
   { dataDir, version, config }: DaemonInit,
   signal: AbortSignal,

@@ -38,6 +38,9 @@ export const INTERFACE_ERRORS = {
   NO_NODE: {
     says: 'No node is running for {dataDir}. Start one with: cairn start',
   },
+  TOKEN_MISSING: {
+    says: 'The file {path} is missing or empty, and no command reaches the node without it. End the node (process {pid}) and start it again: it makes a new one.',
+  },
   NODE_SILENT: {
     says: 'The node at {url} does not answer ({why}). See whether it is stopping, or start it: cairn start',
   },
@@ -54,6 +57,7 @@ export const INTERFACE_ERRORS = {
   PORT_REFUSED: {
     says: 'Port {port} on {host} cannot be opened ({what}): {why}. Choose another with {flag}.',
   },
+  OUTPUT_FAILED: { says: 'Standard output cannot be written: {why}.' },
   CONFIG_INVALID: { says: 'The configuration is not right. {problems}' },
   CONFIG_UNREADABLE: { says: 'The file {path} cannot be used: {why}.' },
   SOURCE_UNREADABLE: { says: '{path} cannot be read: {why}.' },

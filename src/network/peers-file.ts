@@ -70,7 +70,7 @@ export function parsePeersFile(content: string, path: string): PeersConfig {
   try {
     value = JSON.parse(content)
   } catch (error) {
-    throw refuse('the content', messageOf(error), 'JSON', error)
+    throw refuse('the content', `not JSON (${messageOf(error)})`, 'JSON', error)
   }
   if (!isObject(value)) throw refuse('the content', value, 'an object { … }')
   for (const key of Object.keys(value)) {

@@ -32,6 +32,7 @@ import { createReplication } from '../services/replication/replication.ts'
 import { createVerifier } from '../services/verifier.ts'
 import { createVoting, type VotingService } from '../services/voting.ts'
 import { createNodeBlockstore } from '../storage/chain-blocks.ts'
+import { startError } from './chain-database.ts'
 import { type Ground, openGround } from './ground.ts'
 import { DEFAULT_LISTEN, type NodeOptions } from './options.ts'
 import { createPeerMemory } from './peer-memory.ts'
@@ -72,7 +73,7 @@ export async function createNode(options: NodeOptions, signal: AbortSignal): Pro
     return await assemble(options, ground, events)
   } catch (error) {
     ground.close()
-    throw error
+    throw startError(error, ground.directory.database)
   }
 }
 
@@ -244,7 +245,7 @@ async function assemble(
         await startAll(parts)
       } catch (error) {
         ground.close()
-        throw error
+        throw startError(error, ground.directory.database)
       }
     },
     stop: async () => {

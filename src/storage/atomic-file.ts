@@ -69,6 +69,7 @@ export function makeDirectory(path: string): void {
   } catch (error) {
     const known = translated(error, path)
     if (known !== error) throw known
-    throw storageError('DATA_DIRECTORY_NOT_WRITABLE', { path, reason: codeOf(error) }, error)
+    const reason = codeOf(error) === 'EEXIST' ? 'it is a file' : codeOf(error)
+    throw storageError('DATA_DIRECTORY_NOT_WRITABLE', { path, reason }, error)
   }
 }

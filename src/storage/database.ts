@@ -3,19 +3,24 @@
  *
  * Checks at each open: the file's header, its format, its tables, and that the tip of the chain is whole. After
  * a crash also SQLite's own check, when the file is small enough for it. Damage that shows later is thrown as
- * DATABASE_DAMAGED by the statement that meets it.
+ * DATABASE_DAMAGED by the statement that meets it, and noted in a file beside the database: the next open then
+ * checks everything.
  */
-import { existsSync, renameSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { cidOf } from '../common/dag-cbor.ts'
 import { codeOf, messageOf } from '../common/errors.ts'
 import { MIB } from '../common/limits.ts'
 import type { Logger } from '../common/logger.ts'
 import { storageError, translated } from './errors.ts'
 import { APPLICATION_ID, formatOf, MIGRATIONS, type Migration, migrate } from './migrations.ts'
-import { type Database, openSqlite } from './sqlite.ts'
+import { type Database, openSqlite, type SqlValue, type Statement } from './sqlite.ts'
 
 /** Bytes of a database that is checked whole after a crash: about a fifth of a second. */
 const QUICK_CHECK_BYTES: number = 64 * MIB
+/** Follows the name of a database in which a statement met damage. */
+const SUSPECT = '.suspect'
+/** Stands in that file when what the database holds cannot be decoded, which SQLite's own check does not see. */
+const CONDEMNED = 'condemned'
 
 export interface DatabaseInit {
   /** A file, or ':memory:'. */
@@ -55,15 +60,33 @@ export function openDatabase({
   }
 }
 
+/** The next open of the database at `path` puts it aside. */
+export function condemnDatabase(path: string): void {
+  try {
+    writeFileSync(path + SUSPECT, CONDEMNED, { mode: 0o600 })
+  } catch (error) {
+    throw translated(error, path)
+  }
+}
+
 function openChecked(path: string, migrations: readonly Migration[]): Database {
-  const crashed = path !== ':memory:' && bytesOf(`${path}-wal`) > 0
+  const file = path !== ':memory:'
+  const crashed = file && bytesOf(`${path}-wal`) > 0
+  const suspect = file && existsSync(path + SUSPECT)
   const db = openSqlite(path)
   try {
     checkKind(db)
+    if (suspect) {
+      if (readFileSync(path + SUSPECT, 'latin1') === CONDEMNED) {
+        throw damagedError(db, 'what it holds cannot be decoded')
+      }
+      checkAll(db, 'integrity_check')
+    }
     migrate(db, migrations)
     checkTip(db)
-    if (crashed && bytesOf(path) <= QUICK_CHECK_BYTES) checkAll(db)
-    return db
+    if (crashed && bytesOf(path) <= QUICK_CHECK_BYTES) checkAll(db, 'quick_check')
+    if (suspect) rmSync(path + SUSPECT, { force: true })
+    return file ? noting(db) : db
   } catch (error) {
     closeAnyway(db)
     throw error
@@ -105,9 +128,46 @@ function checkTip(db: Database): void {
   }
 }
 
-function checkAll(db: Database): void {
-  const result = db.prepare<{ quick_check: string }>('PRAGMA quick_check(1)').get()?.quick_check
+/** `integrity_check` compares the indices with the tables too, and takes several times as long. */
+function checkAll(db: Database, check: 'quick_check' | 'integrity_check'): void {
+  const result = db.prepare<Record<string, string>>(`PRAGMA ${check}(1)`).get()?.[check]
   if (result !== 'ok') throw damagedError(db, result ?? 'it cannot be checked')
+}
+
+/** The same database; damage that one of its statements meets is noted for the next open. */
+function noting(db: Database): Database {
+  const note = (error: unknown): unknown => {
+    if (codeOf(error) !== 'DATABASE_DAMAGED') return error
+    try {
+      writeFileSync(db.path + SUSPECT, '', { mode: 0o600 })
+    } catch {
+      // The error itself says that something is wrong; a full disk must not hide it.
+    }
+    return error
+  }
+  const noted =
+    <A extends unknown[], T>(run: (...values: A) => T) =>
+    (...values: A): T => {
+      try {
+        return run(...values)
+      } catch (error) {
+        throw note(error)
+      }
+    }
+  return {
+    ...db,
+    exec: noted(db.exec),
+    prepare: <Row>(sql: string): Statement<Row> => {
+      const statement = noted(() => db.prepare<Row>(sql))()
+      return {
+        ...statement,
+        run: noted((...values: SqlValue[]) => statement.run(...values)),
+        get: noted((...values: SqlValue[]) => statement.get(...values)),
+        all: noted((...values: SqlValue[]) => statement.all(...values)),
+      }
+    },
+    transaction: <T>(run: () => T): T => noted(() => db.transaction(run))(),
+  }
 }
 
 function closeAnyway(db: Database): void {
@@ -132,6 +192,7 @@ function putAside(path: string, time: number): string {
     for (const suffix of ['-wal', '-shm', '-journal']) {
       if (existsSync(path + suffix)) renameSync(path + suffix, target + suffix)
     }
+    rmSync(path + SUSPECT, { force: true })
   } catch (error) {
     throw translated(error, path)
   }

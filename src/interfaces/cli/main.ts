@@ -1,4 +1,6 @@
 /** The process of the command line. */
+import { EXIT } from '../error-codes.ts'
+import { interfaceError } from '../errors.ts'
 import { run } from './run.ts'
 
 const interrupted = new AbortController()
@@ -14,7 +16,10 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 // `cairn ls | head`: whoever reads has enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
-  throw error
+  process.stderr.write(
+    `cairn: ${interfaceError('OUTPUT_FAILED', { why: error.message }).message}\n`,
+  )
+  process.exit(EXIT.failed)
 })
 
 process.exitCode = await run(process.argv.slice(2), {

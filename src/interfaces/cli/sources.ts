@@ -1,6 +1,7 @@
 /** What `add` and `update` read: files, folders, standard input. */
-import { createReadStream } from 'node:fs'
+import { constants, createReadStream, openSync } from 'node:fs'
 import { lstat, open, readdir, stat } from 'node:fs/promises'
+import { Socket } from 'node:net'
 import { basename, join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { codeOf } from '../../common/errors.ts'
@@ -56,10 +57,10 @@ async function* below(
   })
   for (const name of names.sort()) {
     const inner = join(path, name)
-    const found = await lstat(inner).catch((error: unknown) => {
-      throw unreadable(inner, error)
-    })
-    if (found.isDirectory()) yield* below(inner, [...folder, name], skipped)
+    // Gone since, or of a name that is not text: as the other files that cannot be read, it fails alone.
+    const found = await lstat(inner).catch(() => undefined)
+    if (found === undefined) yield { path: inner, name, folder, size: null }
+    else if (found.isDirectory()) yield* below(inner, [...folder, name], skipped)
     else if (found.isFile()) yield { path: inner, name, folder, size: found.size }
     else skipped(inner)
   }
@@ -71,7 +72,22 @@ export function readSource(path: string): Readable {
   return Readable.from(steadyBytes(path), { objectMode: false, highWaterMark: CHUNK_BYTES })
 }
 
+/**
+ * A pipe, opened without waiting for who writes to it: a thread that waits in the system's call could not be
+ * interrupted, and would keep the process.
+ */
+async function* pipeBytes(path: string): AsyncGenerator<Buffer> {
+  let fd: number
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+  yield* new Socket({ fd, readable: true, writable: false }) as AsyncIterable<Buffer>
+}
+
 async function* steadyBytes(path: string): AsyncGenerator<Buffer> {
+  if ((await stat(path).catch(() => undefined))?.isFIFO() === true) return yield* pipeBytes(path)
   const file = await open(path, 'r').catch((error: unknown) => {
     throw unreadable(path, error)
   })
@@ -102,9 +118,11 @@ const REASONS: Readonly<Record<string, string>> = {
 }
 
 function unreadable(path: string, error: unknown): Error {
-  return interfaceError(
-    'SOURCE_UNREADABLE',
-    { path, why: REASONS[codeOf(error)] ?? codeOf(error) },
-    error,
-  )
+  const code = codeOf(error)
+  // Node puts U+FFFD for bytes that are not UTF-8, and then asks the system for a name that is not there.
+  const why =
+    code === 'ENOENT' && path.includes('\ufffd')
+      ? 'its name is not valid UTF-8; rename it first'
+      : (REASONS[code] ?? code)
+  return interfaceError('SOURCE_UNREADABLE', { path, why }, error)
 }

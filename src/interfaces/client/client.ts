@@ -51,8 +51,8 @@ export interface Client {
 
 /** The client of the node that runs for `dataDir`. @throws NO_NODE */
 export async function findNode(dataDir: string): Promise<Client> {
-  const { api } = await readNodeFile(dataDir)
-  return createClient({ url: api, token: await readToken(dataDir), dataDir })
+  const file = await readNodeFile(dataDir)
+  return createClient({ url: file.api, token: await readToken(dataDir, file), dataDir })
 }
 
 export function createClient({

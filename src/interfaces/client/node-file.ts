@@ -38,12 +38,14 @@ export async function readNodeFile(dataDir: string): Promise<NodeFile> {
   throw interfaceError('NO_NODE', { dataDir })
 }
 
-/** The token of the HTTP API. @throws NO_NODE when there is none */
-export async function readToken(dataDir: string): Promise<string> {
+/** The token of the HTTP API of a node that wrote `node.json`. @throws TOKEN_MISSING */
+export async function readToken(dataDir: string, { pid }: NodeFile): Promise<string> {
+  const path = join(dataDir, 'token')
   try {
-    return (await readFile(join(dataDir, 'token'), 'utf8')).trim()
+    const token = (await readFile(path, 'utf8')).trim()
+    if (token !== '') return token
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
-    throw interfaceError('NO_NODE', { dataDir }, error)
   }
+  throw interfaceError('TOKEN_MISSING', { path, pid })
 }

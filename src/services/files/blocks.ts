@@ -21,7 +21,10 @@ export function createGetBlock(
       const code = codeOf(error)
       const absent = code === 'CONTENT_MISSING' || code === 'CONTENT_DAMAGED'
       if (!absent || fetchBlock === undefined) throw error
-      const bytes = await fetchBlock(cid, signal)
+      const bytes = await fetchBlock(cid, signal).catch((failure: unknown) => {
+        // That its own copy is damaged tells more than that nobody else has one now.
+        throw code === 'CONTENT_DAMAGED' && codeOf(failure) === 'NO_SOURCE' ? error : failure
+      })
       if (!equalBytes(await hashOf(bytes), cid.multihash.digest)) {
         throw contentError('CONTENT_MISMATCH', { cid: cid.toString() })
       }

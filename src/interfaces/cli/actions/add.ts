@@ -1,7 +1,9 @@
 /** `add` and `update`. */
+import { checkName } from '../../../chain/names.ts'
 import type { CairnError } from '../../../common/errors.ts'
 import { codeOf, messageOf } from '../../../common/errors.ts'
 import type { Client, Query } from '../../client/client.ts'
+import { segment } from '../../client/segment.ts'
 import { meaningOf } from '../../error-codes.ts'
 import { interfaceError } from '../../errors.ts'
 import type { RecordState } from '../../http/api-common.ts'
@@ -28,6 +30,11 @@ export async function add(
   if (options.public !== true) throw interfaceError('VISIBILITY_MISSING')
   if (paths.includes(STDIN) && options.name === undefined) {
     throw interfaceError('USAGE', { why: 'Standard input has no name: add --name.' })
+  }
+  if (typeof options.name === 'string') {
+    const fault = checkName(options.name)
+    if (fault !== undefined)
+      throw interfaceError('USAGE', { why: `The name ${fault}. Choose another with --name.` })
   }
   const sources: Source[] = []
   const skipped = (path: string): void =>
@@ -111,11 +118,7 @@ export async function update(
   if (source === undefined)
     throw interfaceError('SOURCE_UNREADABLE', { path, why: 'nothing is there' })
   const client = await session.node()
-  const found = await client.get<FileSummary>(
-    `/api/v1/files/${encodeURIComponent(file)}`,
-    {},
-    session.signal,
-  )
+  const found = await client.get<FileSummary>(`/api/v1/files/${segment(file)}`, {}, session.signal)
   const query = { mediaType: text(options.mediaType) }
   const target = `/api/v1/files/${found.file}/versions`
   const result = await upload(session, client, target, query, { ...source, name: found.name })

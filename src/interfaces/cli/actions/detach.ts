@@ -1,8 +1,9 @@
 /** `start --detach`: a node that outlives this terminal. */
 import { spawn } from 'node:child_process'
-import { mkdirSync, openSync, readFileSync } from 'node:fs'
+import { openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { messageOf } from '../../../common/errors.ts'
+import { CairnError, messageOf } from '../../../common/errors.ts'
+import { makeDirectory } from '../../../storage/atomic-file.ts'
 import { storageError } from '../../../storage/errors.ts'
 import { EXIT, type ExitCode } from '../../error-codes.ts'
 import { interfaceError } from '../../errors.ts'
@@ -21,10 +22,11 @@ export async function startDetached(session: Session, _options: Options): Promis
   const path = join(folder, 'start.log')
   let output: number
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeDirectory(dataDir)
+    makeDirectory(folder)
     output = openSync(path, 'w', 0o600)
   } catch (error) {
+    if (error instanceof CairnError) throw error
     throw storageError(
       'DATA_DIRECTORY_NOT_WRITABLE',
       { path: dataDir, reason: messageOf(error) },

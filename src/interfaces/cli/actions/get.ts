@@ -6,6 +6,7 @@ import { open, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf, messageOf } from '../../../common/errors.ts'
 import type { Client } from '../../client/client.ts'
+import { segment } from '../../client/segment.ts'
 import { interfaceError } from '../../errors.ts'
 import type { FetchedFile, FileInfo, FileVersion } from '../../http/api-files.ts'
 import { pickVersion } from '../../http/versions.ts'
@@ -79,7 +80,7 @@ export async function cat(
 
 async function find(session: Session, text: string, { version }: Options): Promise<Wanted> {
   const client = await session.node()
-  const path = `/api/v1/files/${encodeURIComponent(text)}`
+  const path = `/api/v1/files/${segment(text)}`
   const info = await client.get<FileInfo>(path, {}, session.signal)
   return {
     client,
@@ -106,27 +107,60 @@ async function bring(session: Session, { client, file, version }: Wanted): Promi
   }
 }
 
-async function contentOf(
+/**
+ * The bytes of a version from `from` to before `to`. An answer that breaks off is asked for again from there: it
+ * goes on, or says why it cannot.
+ *
+ * @throws NODE_CUT, INTERRUPTED, what the node answers
+ */
+async function* contentOf(
   { client, file, version }: Wanted,
-  range: string | undefined,
+  { from, to }: { readonly from: number; readonly to: number },
   { signal }: Session,
-) {
-  const headers = range === undefined ? {} : { range: `bytes=${range}` }
+): AsyncGenerator<Buffer> {
+  const path = `/api/v1/files/${file}/content`
   const query = { version: version.version }
-  return client.open('GET', `/api/v1/files/${file}/content`, { query, headers }, signal)
+  let at = from
+  while (at < to) {
+    const began = at
+    const headers = { range: `bytes=${at}-${to - 1}` }
+    const response = await client.open('GET', path, { query, headers }, signal)
+    try {
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        at += chunk.length
+        yield chunk
+      }
+      if (at < to && at === began) throw interfaceError('NODE_CUT')
+    } catch (error) {
+      if (signal.aborted) throw interfaceError('INTERRUPTED')
+      if (!CUTS.has(codeOf(error)) || at === began) throw cutError(error)
+    }
+  }
+}
+
+/** How a connection that ends too early shows. */
+const CUTS = new Set(['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'])
+
+function cutError(error: unknown): unknown {
+  return CUTS.has(codeOf(error)) ? interfaceError('NODE_CUT', {}, error) : error
+}
+
+/** First byte, and the one behind the last, of a range as `cat --range` takes it. */
+function boundsOf(range: string | undefined, size: number): { from: number; to: number } {
+  const [first = '', last = ''] = (range ?? '').split('-')
+  if (first === '') return { from: last === '' ? 0 : Math.max(0, size - Number(last)), to: size }
+  const to = last === '' ? size : Math.min(size, Number(last) + 1)
+  // Beyond the end there is nothing; the node says so.
+  return { from: Number(first), to: Math.max(to, Number(first) + 1) }
 }
 
 async function print(session: Session, wanted: Wanted, range: string | undefined): Promise<void> {
   const { out } = session.terminal
+  const { size } = wanted.version
   // A range of an empty file is what is there of it.
-  if (range !== undefined && wanted.version.size === 0) return
-  const response = await contentOf(wanted, range, session)
-  try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      if (!out.write(chunk)) await new Promise((resolve) => out.once('drain', resolve))
-    }
-  } catch (error) {
-    throw interfaceError(session.signal.aborted ? 'INTERRUPTED' : 'NODE_CUT', {}, error)
+  if (size === 0) return
+  for await (const chunk of contentOf(wanted, boundsOf(range, size), session)) {
+    if (!out.write(chunk)) await new Promise((resolve) => out.once('drain', resolve))
   }
 }
 
@@ -141,8 +175,8 @@ async function write(session: Session, wanted: Wanted, part: string): Promise<vo
     const hash = createHash('sha256')
     let at = await hashPart(file, hash, version.size)
     if (at < version.size) {
-      const response = await contentOf(wanted, `${at}-`, session)
-      for await (const chunk of response as AsyncIterable<Buffer>) {
+      const rest = { from: at, to: version.size }
+      for await (const chunk of contentOf(wanted, rest, session)) {
         await file.appendFile(chunk)
         hash.update(chunk)
         at += chunk.length
@@ -156,9 +190,6 @@ async function write(session: Session, wanted: Wanted, part: string): Promise<vo
     await file.sync()
   } catch (error) {
     if (session.signal.aborted) throw interfaceError('INTERRUPTED')
-    if (['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes(codeOf(error))) {
-      throw interfaceError('NODE_CUT', {}, error)
-    }
     throw ['ENOSPC', 'EDQUOT'].includes(codeOf(error)) ? unwritable(part, error) : error
   } finally {
     bar.end()

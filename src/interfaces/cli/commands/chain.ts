@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
 import { messageOf } from '../../../common/errors.ts'
+import { segment } from '../../client/segment.ts'
 import { interfaceError } from '../../errors.ts'
 import type {
   BlockDetail,
@@ -79,7 +80,7 @@ export function registerChain({ program, register }: CommandSetup): void {
     .argument('<block>', 'id, beginning of an id, or height')
   register(show, async (session, [id = '']) => {
     const client = await session.node()
-    const path = `/api/v1/chain/blocks/${encodeURIComponent(id)}`
+    const path = `/api/v1/chain/blocks/${segment(id)}`
     const block = await client.get<BlockDetail>(path, {}, session.signal)
     session.result(block, () => {
       const head = fields([
@@ -157,7 +158,7 @@ export function registerChain({ program, register }: CommandSetup): void {
     async (session, [id], options) => {
       const client = await session.node()
       if (id !== undefined) {
-        const path = `/api/v1/records/${encodeURIComponent(id)}`
+        const path = `/api/v1/records/${segment(id)}`
         const record = await client.get<RecordDetail>(path, {}, session.signal)
         return session.result(record, () => recordText(record))
       }

@@ -1,5 +1,6 @@
 /** ls, info, history, rm, keep, free, access-log. */
 import type { Command } from 'commander'
+import { segment } from '../../client/segment.ts'
 import type { Page } from '../../http/api-common.ts'
 import type { AccessEntry, FileInfo, FileSummary, HistoryEntry } from '../../http/api-files.ts'
 import { count, duration, fields, printable, shortId, size, table, time } from '../format.ts'
@@ -78,7 +79,7 @@ export function registerFiles({ program, register }: CommandSetup): void {
   for (const option of waitOptions()) rm.addOption(option)
   register(rm, async (session, [text = ''], options) => {
     const client = await session.node()
-    const path = `/api/v1/files/${encodeURIComponent(text)}`
+    const path = `/api/v1/files/${segment(text)}`
     const done = await client.call<{ file: string; record: string }>(
       'DELETE',
       path,
@@ -99,7 +100,7 @@ export function registerFiles({ program, register }: CommandSetup): void {
   ] as const) {
     register(file(program.command(verb).description(what)), async (session, [text = '']) => {
       const client = await session.node()
-      const path = `/api/v1/files/${encodeURIComponent(text)}/${verb}`
+      const path = `/api/v1/files/${segment(text)}/${verb}`
       const options = { answerMs: Number.POSITIVE_INFINITY }
       const info = await client.call<FileInfo>('POST', path, options, session.signal)
       session.result(info, `${printable(info.name)} ${says}`)
@@ -109,7 +110,7 @@ export function registerFiles({ program, register }: CommandSetup): void {
 
 async function read<T>(session: Session, text: string, part = ''): Promise<T> {
   const client = await session.node()
-  return client.get<T>(`/api/v1/files/${encodeURIComponent(text)}${part}`, {}, session.signal)
+  return client.get<T>(`/api/v1/files/${segment(text)}${part}`, {}, session.signal)
 }
 
 async function allFiles(

@@ -1,5 +1,6 @@
 /** vote, votes. */
 import { MAX_COMMENT_CHARACTERS } from '../../../chain/record.ts'
+import { segment } from '../../client/segment.ts'
 import { interfaceError } from '../../errors.ts'
 import type { Tally, Vote } from '../../http/api-files.ts'
 import { printable, table, time } from '../format.ts'
@@ -31,7 +32,7 @@ export function registerVotes({ program, register }: CommandSetup): void {
       ...(comment === undefined ? {} : { comment }),
       ...(version === undefined ? {} : { version }),
     }
-    const path = `/api/v1/files/${encodeURIComponent(file)}/votes`
+    const path = `/api/v1/files/${segment(file)}/votes`
     const cast = await client.call<Vote>('POST', path, { json }, session.signal)
     const states = await settled(session, client, [cast.record], options)
     session.result(
@@ -49,7 +50,7 @@ export function registerVotes({ program, register }: CommandSetup): void {
     async (session, [file = '']) => {
       const client = await session.node()
       const votes = await client.get<{ tally: Tally; items: Vote[]; name: string }>(
-        `/api/v1/files/${encodeURIComponent(file)}/votes`,
+        `/api/v1/files/${segment(file)}/votes`,
         {},
         session.signal,
       )
