@@ -18,7 +18,7 @@ import { carriesToken, checkHost, checkOrigin } from './guard.ts'
 import { createListener, type ListenerInit, type WebServer } from './listener.ts'
 import type { Exchange, Route } from './route.ts'
 import { createRouter } from './router.ts'
-import { discardBody, wholeBody } from './streams.ts'
+import { discardBody, STALL_MS, wholeBody } from './streams.ts'
 
 /** Bytes of a JSON body: a vote with the longest comment, several times. */
 export const MAX_JSON_BYTES: number = 64 * KIB
@@ -91,8 +91,12 @@ export function createHttpServer(
     const fields = { request: id, code: codeOf(error), method: request.method }
     if (http === 500) log.error('a request failed', { ...fields, error: messageOf(error) })
     else log.debug('a request was refused', fields)
-    // An answer under way cannot turn into an error any more: it is cut, so that it cannot pass for whole.
-    if (response.headersSent) return void response.destroy()
+    // An answer under way cannot turn into an error any more: it is cut, so that it cannot pass for whole. What
+    // was right of it still goes out: whoever asks for the rest then hears why there is none.
+    if (response.headersSent) {
+      cutOff(response)
+      return
+    }
     const headers: Record<string, string> = {}
     const code = codeOf(shown) as InterfaceErrorCode
     if (code === 'TOKEN_REQUIRED') headers['WWW-Authenticate'] = 'Bearer realm="cairn"'
@@ -108,6 +112,12 @@ export function createHttpServer(
   }
 
   return createListener({ logger: log, serve }, init)
+}
+
+/** Ends the connection after what was written, or when nobody reads that. */
+function cutOff({ socket }: ServerResponse): void {
+  socket?.setTimeout(STALL_MS, () => socket.destroy())
+  socket?.destroySoon()
 }
 
 function requestId(request: IncomingMessage): string {
