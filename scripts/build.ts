@@ -22,6 +22,7 @@ const ENTRIES = {
   cairn: 'src/interfaces/cli/main.ts',
   index: 'src/index.ts',
   'miner-worker': 'src/services/miner-worker.ts',
+  'verifier-worker': 'src/services/verifier-worker.ts',
 }
 
 // CommonJS packages inside the bundle call `require` for Node's own modules.

@@ -12,6 +12,9 @@ export const SERVICE_ERRORS = {
   RECORD_NOT_FOUND: {
     says: 'There is no record {record} here. Name one by its id or the beginning of its id.',
   },
+  VERIFIER_FAILED: {
+    says: 'The thread that checks signatures ended. Nothing is lost: what it had not checked comes again.',
+  },
   NODE_STOPPING: { says: 'The node is stopping and takes no more work.' },
   MINER_STOPPED: { says: 'The miner is not running. Start the node first.' },
   MINER_FAILED: { says: 'The thread that mines ended: {why}. The next search starts a new one.' },
