@@ -81,6 +81,8 @@ export interface ChainStore {
   pending(limit?: number): StoredRecord[]
   /** All records ever known. Counts them one by one. */
   recordCount(): number
+  /** Devices with pending records, in order. */
+  pendingDevices(): DeviceId[]
   pendingCount(): number
   /** Records without a known successor. */
   deviceHeads(): DeviceHead[]
@@ -260,6 +262,7 @@ export function createChainStore(db: Database): ChainStore {
       }),
     pending: (limit = PENDING_LIMIT) => records.pending(limit),
     recordCount: records.count,
+    pendingDevices: records.pendingDevices,
     pendingCount: records.pendingCount,
     deviceHeads: records.heads,
     recordsAt: records.at,

@@ -67,6 +67,8 @@ export interface RecordTable {
   setOutcome(number: number, outcome: string, code: string): void
   pending(limit: number): StoredRecord[]
   count(): number
+  /** Devices with pending records. */
+  pendingDevices(): DeviceId[]
   pendingCount(): number
   /** Writes what waits and forgets the records of the transaction. Called last before each commit. */
   settle(): void
@@ -131,6 +133,9 @@ export function createRecordTable(
      FROM records WHERE height IS NULL ORDER BY device, sequence LIMIT ?`,
   )
   const count = db.prepare<{ n: number }>('SELECT count(*) AS n FROM records')
+  const pendingDevices = db.prepare<{ device: DeviceId }>(
+    'SELECT DISTINCT device FROM records WHERE height IS NULL ORDER BY device',
+  )
   const pendingCount = db.prepare<{ n: number }>(
     'SELECT count(*) AS n FROM records WHERE height IS NULL',
   )
@@ -259,6 +264,7 @@ export function createRecordTable(
     setOutcome: (number, outcome, code) => void setOutcome.run(outcome, code, number),
     pending: (limit) => pending.all(limit).map(stored),
     count: () => count.get()?.n ?? 0,
+    pendingDevices: () => pendingDevices.all().map(({ device }) => device),
     pendingCount: () => pendingCount.get()?.n ?? 0,
     settle: () => {
       flush()

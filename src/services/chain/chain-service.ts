@@ -27,11 +27,12 @@ import type { Journal } from '../../storage/journal.ts'
 import { serviceError } from '../errors.ts'
 import type { NodeEvents } from '../events.ts'
 import type { MinableChain } from '../mining.ts'
+import { candidates } from './candidates.ts'
 import { createClockCheck } from './clock-check.ts'
 import { createHeaderPlans } from './header-plan.ts'
 import { createImporter, type Halt } from './importer.ts'
 import { createIntake, type Verifier } from './intake.ts'
-import { createOwnRecords, type OwnRecords, type Signer } from './own-records.ts'
+import { createOwnRecords, type Signer } from './own-records.ts'
 import { createPendingPool } from './pending-pool.ts'
 import { createSyncSource } from './sync-source.ts'
 import { ANCESTORS, type BlockTemplate, buildTemplate } from './template.ts'
@@ -159,7 +160,7 @@ export function createChainService(
   const othersHaveWork = (): boolean => {
     if (othersWait === undefined) {
       othersWait = false
-      for (const { record } of store.pending()) {
+      for (const record of candidates(store, signer.device)) {
         if (record.device === signer.device) continue
         if (inclusionOf(store.state, record, init.params) !== 'includable') continue
         othersWait = true
@@ -296,7 +297,7 @@ export function createChainService(
     },
     template: () => {
       if (!mayMine()) return undefined
-      const pending = pendingRecords(store, own)
+      const pending = candidates(store, signer.device)
       return buildTemplate({ store, signer }, rules, pending, clock.now())
     },
     submitBlock: async (template: BlockTemplate, nonce) => {
@@ -310,10 +311,4 @@ export function createChainService(
     },
   }
   return service
-}
-
-/** Own ones first: what others write, however much it is, must not keep them out of a block. */
-function* pendingRecords(store: ChainStore, own: OwnRecords): Iterable<SignedRecord> {
-  yield* own.includable()
-  for (const { record } of store.pending()) yield record
 }

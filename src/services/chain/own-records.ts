@@ -26,9 +26,6 @@ import type { Journal } from '../../storage/journal.ts'
 import { serviceError } from '../errors.ts'
 import type { NodeEvents } from '../events.ts'
 
-/** Own records offered for one block: 1 MiB holds fewer. */
-const MAX_INCLUDABLE = 4096
-
 /** Who signs. */
 export interface Signer {
   readonly device: DeviceId
@@ -59,8 +56,6 @@ export interface OwnRecords {
   adopted(record: SignedRecord): void
   /** Whether pending records of this device continue the best chain. */
   hasIncludable(): boolean
-  /** The first of them, oldest first: more than one body takes. */
-  includable(): Iterable<SignedRecord>
   /** Puts back what stands in the journal and not in the database; returns how many. */
   recover(): number
   /** Signs again what the best chain left stranded; returns the new records. */
@@ -188,15 +183,6 @@ export function createOwnRecords(components: OwnRecordsComponents, network: Netw
       cached = undefined
     },
     hasIncludable: () => line().members.size > 0,
-    includable: function* () {
-      let left = MAX_INCLUDABLE
-      for (const id of line().members) {
-        if (left === 0) return
-        left -= 1
-        const stored = store.record(id)
-        if (stored !== undefined) yield stored.record
-      }
-    },
     recover: () => {
       let found = 0
       store.transaction(() => {
