@@ -121,7 +121,7 @@ describe('services/chain, with others that mean harm', () => {
     assert.equal(bob.store.tip().chainwork, ada.store.tip().chainwork)
   })
 
-  it('own records get into a block, however many of others cannot', async () => {
+  it('own records and those of honest others get into a block, however many cannot', async () => {
     const { network } = ada.chain
     // A device that comes first in any order, and is not admitted: its records can never be included.
     const names = Array.from({ length: 500 }, (_, at) => `mallory ${at}`)
@@ -139,9 +139,13 @@ describe('services/chain, with others that mean harm', () => {
         ada.store.putRecord(record, { own: false, received: START })
       }
     })
+    const honest = await bob.join()
+    await ada.chain.acceptRecords([honest.bytes], bob.device)
+    assert.equal(ada.chain.demand(), 'others')
     const { id } = await ada.publish(fileStatement('mine'))
     await mined()
     assert.notEqual(ada.store.record(id)?.place, undefined)
+    assert.notEqual(ada.store.record(honest.id)?.place, undefined)
   })
 
   it('headers that are shown again and again, without bodies, do not stop the miner', async () => {
