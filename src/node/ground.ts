@@ -12,6 +12,7 @@ import { type DataDirectory, openDataDirectory } from '../storage/data-directory
 import { type Journal, openJournal } from '../storage/journal.ts'
 import { openKeystore } from '../storage/keystore.ts'
 import { createPins, type PinBook } from '../storage/pins.ts'
+import type { Database } from '../storage/sqlite.ts'
 import { openChain } from './chain-database.ts'
 import { type NodeIdentity, openIdentity } from './identity.ts'
 import { chooseNetwork } from './network-choice.ts'
@@ -25,6 +26,7 @@ export interface Ground {
   readonly network: NetworkId
   /** Whether this start founded the network. */
   readonly founded: boolean
+  readonly db: Database
   readonly store: ChainStore
   readonly journal: Journal
   readonly content: ContentBlockstore
@@ -81,6 +83,7 @@ export async function openGround(
       params,
       network: networkIdOf(params),
       founded,
+      db,
       store,
       journal,
       content,

@@ -25,6 +25,7 @@ import { createCollector } from '../services/files/collector.ts'
 import type { FilesComponents } from '../services/files/components.ts'
 import { createCopies } from '../services/files/copies.ts'
 import { createFilesService, type FilesService } from '../services/files/files-service.ts'
+import { createIntegrity } from '../services/integrity.ts'
 import { createMemoryTrim } from '../services/memory-trim.ts'
 import { createMiner } from '../services/miner.ts'
 import { createMining } from '../services/mining.ts'
@@ -32,6 +33,8 @@ import { createReplication } from '../services/replication/replication.ts'
 import { createVerifier } from '../services/verifier.ts'
 import { createVoting, type VotingService } from '../services/voting.ts'
 import { createNodeBlockstore } from '../storage/chain-blocks.ts'
+import { condemnDatabase } from '../storage/database.ts'
+import { damagedRows } from '../storage/row-check.ts'
 import { startError } from './chain-database.ts'
 import { type Ground, openGround } from './ground.ts'
 import { DEFAULT_LISTEN, type NodeOptions } from './options.ts'
@@ -224,6 +227,13 @@ async function assemble(
     miner,
     mining,
     ...(options.policy === 'nothing' ? [] : [replication]),
+    createIntegrity({
+      damagedRows: () => damagedRows(ground.db),
+      condemn: () => condemnDatabase(ground.directory.database),
+      clock,
+      events,
+      logger,
+    }),
     createCollector({ store, pins, content, clock, logger }),
     createMemoryTrim({ clock }),
   ]
