@@ -8,13 +8,16 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { KIB } from '../common/limits.ts'
 import { translated } from './errors.ts'
 
-/** Pages that SQLite keeps in memory, KiB: the upper levels of each index of a store with a million records. */
-const CACHE_KIB: number = 24 * KIB
 /**
- * Pages of the write-ahead log after which they are moved into the database: 16 MiB. More makes a long sync
+ * Pages that SQLite keeps in memory at most, KiB: what one window of a long sync touches, so that it is written once.
+ * A node at rest uses a few of them.
+ */
+const CACHE_KIB: number = 64 * KIB
+/**
+ * Pages of the write-ahead log after which they are moved into the database: 64 MiB. More makes a long sync
  * write a page less often, and a start after a crash read more.
  */
-const CHECKPOINT_PAGES = 4096
+const CHECKPOINT_PAGES = 16384
 /** Bytes that the write-ahead log keeps on disk after a large transaction. */
 const WAL_KEPT_BYTES: number = 32 * KIB * KIB
 
