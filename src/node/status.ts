@@ -5,7 +5,8 @@ import type { Events } from '../common/events.ts'
 import type { Network } from '../network/network.ts'
 import type { ChainService } from '../services/chain/chain-service.ts'
 import type { NodeEvents } from '../services/events.ts'
-import type { ChainSummary, Explorer } from '../services/explorer/explorer.ts'
+import type { Explorer } from '../services/explorer/explorer.ts'
+import type { ChainSummary } from '../services/explorer/types.ts'
 import type { VerifyChain } from '../services/explorer/verify-chain.ts'
 import type { Mining } from '../services/mining.ts'
 import type { ChainStore } from '../storage/chain-store.ts'
@@ -24,6 +25,7 @@ export interface Alarm {
   readonly time: number
 }
 
+/** Who this node is. `user` is null until the device's own admission exists. */
 export interface Identity {
   readonly network: string
   readonly device: string
@@ -44,8 +46,10 @@ export interface NodeStatus {
   readonly files: {
     readonly count: number
     readonly bytes: number
+    /** Complete here. */
     readonly local: number
     readonly localBytes: number
+    /** Being fetched or waiting for a holder. */
     readonly missing: number
   }
   readonly storage: {
@@ -55,6 +59,7 @@ export interface NodeStatus {
   }
   readonly mining: boolean
   readonly syncing: boolean
+  /** The newest last; bounded. */
   readonly alarms: readonly Alarm[]
 }
 
@@ -63,6 +68,7 @@ export interface Check {
   readonly name: string
   readonly result: 'ok' | 'warning' | 'failed'
   readonly says: string
+  /** What to do; null when there is nothing to do. */
   readonly remedy: string | null
 }
 

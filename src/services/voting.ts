@@ -10,7 +10,6 @@ import type { Named } from './explorer/directory.ts'
 import { type RecordState, recordStateOf } from './explorer/record-state.ts'
 import type { FilesComponents } from './files/components.ts'
 import { fileError } from './files/errors.ts'
-import type { Tally } from './files/types.ts'
 import { createFileViews } from './files/views.ts'
 
 /** A vote, in words and numbers that are sent as JSON. */
@@ -46,8 +45,6 @@ export interface VotingService {
   ): Promise<Vote>
   /** Votes on all versions of a file, newest first. @throws FILE_NOT_FOUND */
   of(file: string): readonly Vote[]
-  /** Score of each version, the newest last. @throws FILE_NOT_FOUND */
-  tallies(file: string): readonly { readonly version: string; readonly tally: Tally }[]
 }
 
 export type VotingComponents = Pick<
@@ -117,9 +114,5 @@ export function createVoting(components: VotingComponents): VotingService {
       return cast
     },
     of: (file) => votesOf(checked(file)),
-    tallies: (file) =>
-      views
-        .versions(checked(file))
-        .map(({ version }) => ({ version, tally: views.tally(version) })),
   }
 }

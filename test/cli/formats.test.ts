@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { FileSummary, Page } from '../../src/services/files/types.ts'
+import type { FileSummary } from '../../src/services/files/types.ts'
+import type { Page } from '../../src/services/page.ts'
 import { freePort, startRealNode } from '../helpers/real-node.ts'
 
 const FIXTURES = join(import.meta.dirname, '../fixtures')

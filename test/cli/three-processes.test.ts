@@ -11,7 +11,8 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
-import type { FileInfo, FileSummary, Page } from '../../src/services/files/types.ts'
+import type { FileInfo, FileSummary } from '../../src/services/files/types.ts'
+import type { Page } from '../../src/services/page.ts'
 import {
   eventually,
   exportPeers,

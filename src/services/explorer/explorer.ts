@@ -17,94 +17,18 @@ import { toHex } from '../../common/bytes.ts'
 import { link } from '../../common/dag-cbor.ts'
 import type { ChainStore, StoredBlock, StoredRecord } from '../../storage/chain-store.ts'
 import { serviceError } from '../errors.ts'
-import type { Directory, Named } from './directory.ts'
-import { type RecordState, recordStateOf } from './record-state.ts'
-
-export interface ChainSummary {
-  readonly network: string
-  readonly height: number
-  readonly tip: string
-  readonly tipTime: number
-  readonly chainwork: string
-  readonly difficulty: number
-  readonly difficultyFloor: number
-  readonly targetIntervalMs: number
-  readonly admission: string
-  readonly founded: number
-  readonly ruleVersion: number
-  readonly records: number
-  readonly pending: number
-  readonly stranded: number
-}
-
-export interface BlockSummary {
-  readonly block: string
-  readonly height: number
-  readonly time: number
-  readonly parent: string | null
-  readonly miner: Named | null
-  readonly difficulty: number
-  readonly chainwork: string
-  readonly records: number
-  readonly size: number
-  readonly main: boolean
-}
-
-export interface BlockDetail extends BlockSummary {
-  readonly body: string
-  readonly outcome: string
-  readonly nonce: string
-  readonly recordList: readonly RecordSummary[]
-}
-
-export interface RecordSummary {
-  readonly record: string
-  readonly type: string
-  readonly user: Named | null
-  readonly device: Named
-  readonly sequence: number
-  readonly time: number
-  readonly size: number
-  readonly own: boolean
-  readonly state: RecordState
-}
-
-export interface RecordDetail extends RecordSummary {
-  readonly previous: string | null
-  readonly seen: string
-  readonly replaces: string | null
-  readonly body: Readonly<Record<string, unknown>>
-}
-
-export interface UserSummary {
-  readonly user: string
-  readonly name: string
-  readonly role: 'admin' | 'member'
-  readonly self: boolean
-  readonly devices: number
-  readonly files: number
-  readonly reputation: number
-  readonly joined: number
-  readonly state: RecordState
-}
-
-export interface DeviceSummary {
-  readonly device: string
-  readonly name: string
-  readonly user: Named
-  readonly self: boolean
-  readonly active: boolean
-  readonly connected: boolean
-  readonly sequence: number
-  readonly added: number
-  readonly state: RecordState
-}
-
-/** `next` is null on the last page. */
-export interface Page<T> {
-  readonly items: readonly T[]
-  readonly next: string | null
-}
+import type { Page } from '../page.ts'
+import type { Directory } from './directory.ts'
+import { recordStateOf } from './record-state.ts'
+import type {
+  BlockDetail,
+  BlockSummary,
+  ChainSummary,
+  DeviceSummary,
+  RecordDetail,
+  RecordSummary,
+  UserSummary,
+} from './types.ts'
 
 export interface Explorer {
   readonly chain: {

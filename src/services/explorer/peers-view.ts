@@ -15,7 +15,7 @@ export interface PeerSummary {
   readonly direction: 'in' | 'out' | null
   readonly addresses: readonly string[]
   readonly latencyMs: number | null
-  /** When it was connected last, milliseconds UTC. */
+  /** Since when it is connected, or when it was last. */
   readonly since: number | null
 }
 

@@ -9,6 +9,7 @@ import { CID } from 'multiformats/cid'
 import type { DeviceId, FileId, UserId, VersionId } from '../../chain/ids.ts'
 import type { FileEntry } from '../../storage/projections.ts'
 import type { Named } from '../explorer/directory.ts'
+import type { Page } from '../page.ts'
 import type { FilesComponents } from './components.ts'
 import { type Copies, createCopies, type ReadOptions, type WantedVersion } from './copies.ts'
 import { fileError } from './errors.ts'
@@ -24,7 +25,6 @@ import type {
   FileQuery,
   FileSummary,
   HistoryEntry,
-  Page,
   WorkOptions,
 } from './types.ts'
 import { createFileViews } from './views.ts'

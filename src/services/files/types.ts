@@ -149,12 +149,6 @@ export interface FileQuery {
   readonly after?: string
 }
 
-/** `next` is null on the last page. */
-export interface Page<T> {
-  readonly items: readonly T[]
-  readonly next: string | null
-}
-
 /** One of several files that a text may mean. */
 export interface Candidate {
   readonly file: string

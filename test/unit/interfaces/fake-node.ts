@@ -264,6 +264,7 @@ export function createFakeNode() {
         tipTime: 1,
         chainwork: '12',
         difficulty: 1,
+        targetIntervalMs: 2000,
         difficultyFloor: 1,
         admission: 'open',
         founded: 1,
@@ -313,7 +314,7 @@ export function createFakeNode() {
       }),
     },
     content: {
-      isPublic: (cid) => roots.has(cid.toString()),
+      isPublic: async (cid) => roots.has(cid.toString()),
       describe: () => null,
       get: (cid, { signal }) => get(cid, signal),
     },

@@ -20,7 +20,7 @@ describe('votes', () => {
       await ada.node.mine()
       const tally = { score: 100, authentic: 1, suspicious: 0, weight: 100, settled: false }
       assert.deepEqual(ada.files.find('a').tally, tally)
-      assert.deepEqual(ada.votes.tallies(file), [{ version, tally }])
+      assert.deepEqual(ada.files.info(file).tally, tally)
       const votes = ada.votes.of(file)
       assert.deepEqual(
         votes.map((vote) => [vote.verdict, vote.counts, vote.weight, vote.state.outcome]).sort(),
