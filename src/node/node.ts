@@ -137,7 +137,7 @@ async function assemble(
   const connected = (): ReadonlySet<string> => new Set<string>(network.peers.connected())
   const self = { device: keys.device, user: () => chain.user }
   const explorer = createExplorer(
-    { store, directory, self, connected },
+    { store, directory, self, connected, events },
     { network: ground.network, params },
   )
   const fileComponents: FilesComponents = {

@@ -15,8 +15,10 @@ import { readRules } from '../../chain/state/rules.ts'
 import { readUser } from '../../chain/state/users.ts'
 import { toHex } from '../../common/bytes.ts'
 import { link } from '../../common/dag-cbor.ts'
+import type { Events } from '../../common/events.ts'
 import type { ChainStore, StoredBlock, StoredRecord } from '../../storage/chain-store.ts'
 import { serviceError } from '../errors.ts'
+import type { NodeEvents } from '../events.ts'
 import type { Page } from '../page.ts'
 import type { Directory } from './directory.ts'
 import { recordStateOf } from './record-state.ts'
@@ -62,6 +64,7 @@ export interface ExplorerComponents {
   readonly self: { readonly device: string; user(): UserId | undefined }
   /** Devices that are connected now. */
   readonly connected: () => ReadonlySet<string>
+  readonly events: Events<NodeEvents>
 }
 
 /** Rows that one answer has at the most, and that a page is cut from. */
@@ -127,9 +130,8 @@ export function createExplorer(
   }
 
   /** Records without a place: what another record stands for by now is not among them. */
-  const unplaced = (): { waiting: number; stranded: number } => {
+  const countUnplaced = (): { waiting: number; stranded: number } => {
     const count = { waiting: 0, stranded: 0 }
-    if (store.pendingCount() === 0) return count
     for (const { record } of store.pending()) {
       const inclusion = inclusionOf(store.state, record, init.params)
       if (inclusion === 'stranded') count.stranded += 1
@@ -138,11 +140,28 @@ export function createExplorer(
     return count
   }
 
+  // Counting reads every row, and the summary is asked for many times a second.
+  let counts: { records: number; waiting: number; stranded: number } | undefined
+  const forget = (): void => {
+    counts = undefined
+  }
+  components.events.on('chain:tip', forget)
+  components.events.on('record:pending', forget)
+
+  const counted = (): NonNullable<typeof counts> => {
+    if (counts === undefined) {
+      const pending = store.pendingCount()
+      const unplaced = pending === 0 ? { waiting: 0, stranded: 0 } : countUnplaced()
+      counts = { records: store.recordCount() - pending, ...unplaced }
+    }
+    return counts
+  }
+
   return {
     chain: {
       summary: () => {
         const tip = store.tip()
-        const { waiting, stranded } = unplaced()
+        const { records, waiting, stranded } = counted()
         return {
           network: init.network,
           height: tip.height,
@@ -155,7 +174,7 @@ export function createExplorer(
           admission: init.params.admission,
           founded: init.params.time,
           ruleVersion: readRules(store.state, tip.height).current,
-          records: store.recordCount() - store.pendingCount(),
+          records,
           pending: waiting,
           stranded,
         }
