@@ -89,10 +89,15 @@ export function createSyncClient(
     let shown = 0n
     let stale = 0
     let locator = chain.locator().slice(0, MAX_LOCATOR_IDS)
-    for (;;) {
+    let early = false
+    // Bodies of one page are imported while the headers of the next are checked.
+    let importing: Promise<void> = Promise.resolve()
+
+    /** Takes one page; false: it was the last one. */
+    const takePage = async (): Promise<boolean> => {
       const headers = await peer.headers(locator, limit, signal)
       const [first, last] = [headers[0], headers.at(-1)]
-      if (first === undefined || last === undefined) break
+      if (first === undefined || last === undefined) return false
       checkFirst(peer, first, locator)
       const plan = await chain.planHeaders(headers, peer.id)
       // A page that shows no more work than those before is not worth the turn; a reorg there makes a few.
@@ -105,16 +110,30 @@ export function createSyncClient(
       for (const id of plan.wanted) wanted.push(id)
       if (plan.more) {
         useless = 0
-        taken.blocks += await importBodies(peer, chain, wanted.splice(0), signal, progress)
+        await importing
+        importing = importBodies(peer, chain, wanted.splice(0), signal, progress).then((count) => {
+          taken.blocks += count
+        })
+        importing.catch(() => {})
       } else if (useless > maxHeaders) {
         throw networkError('SYNC_TOO_MANY_HEADERS', { peer: peer.id, limit: maxHeaders })
       }
       // One clock of the two is wrong: not the peer's fault, and the blocks come when their time has come.
-      if (plan.ahead) return
-      if (headers.length < limit) break
+      early = plan.ahead
+      if (plan.ahead || headers.length < limit) return false
       const lastId = cidOf(last) as BlockId
       locator = [lastId, ...chain.locator().filter((id) => id !== lastId)].slice(0, MAX_LOCATOR_IDS)
+      return true
     }
+
+    try {
+      while (await takePage());
+    } finally {
+      // What came before a failure is imported, and its own failure counts less.
+      await importing.catch(() => {})
+    }
+    await importing
+    if (early) return
     // A peer's best chain never loses work, so what it claimed it must be able to show.
     const own = chain.status().chainwork
     if (shown < claim.chainwork && own < claim.chainwork) {
