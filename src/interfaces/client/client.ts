@@ -5,7 +5,7 @@
  * const client = await findNode(dataDir)
  * const { items } = await client.get<Page<FileSummary>>('/api/v1/files', { search: 'report' }, signal)
  */
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { CairnError, codeOf, messageOf } from '../../common/errors.ts'
 import { interfaceError } from '../errors.ts'
@@ -18,6 +18,8 @@ import { readNodeFile, readToken } from './node-file.ts'
 const ANSWER_MS = 30_000
 /** Bytes of a JSON answer: a page of a thousand files is some 2 MB. */
 const MAX_JSON_BYTES = 64 * 1024 * 1024
+/** Connections that are kept between calls; how many are made at a time is up to who calls. */
+const MAX_IDLE_CONNECTIONS = 8
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
@@ -64,7 +66,25 @@ export function createClient({
   readonly token: string
   readonly dataDir: string
 }): Client {
+  // Idle connections do not keep the process, and the node tells how long it keeps them.
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: MAX_IDLE_CONNECTIONS })
+
   async function open(
+    method: string,
+    path: string,
+    options: CallOptions,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    try {
+      return await openOnce(method, path, options, signal)
+    } catch (error) {
+      // The node may have closed an idle connection just now; a question can be put again.
+      if (method !== 'GET' || codeOf((error as Error).cause) !== 'ECONNRESET') throw error
+      return openOnce(method, path, options, signal)
+    }
+  }
+
+  async function openOnce(
     method: string,
     path: string,
     { query = {}, headers = {}, json, body, answerMs = ANSWER_MS }: CallOptions,
@@ -78,7 +98,7 @@ export function createClient({
       const sent: Record<string, string> = { authorization: `Bearer ${token}`, ...headers }
       const text = json === undefined ? undefined : JSON.stringify(json)
       if (text !== undefined) sent['content-type'] = 'application/json'
-      const outgoing = httpRequest(target, { method, headers: sent, signal, agent: false })
+      const outgoing = httpRequest(target, { method, headers: sent, signal, agent })
       let timer: NodeJS.Timeout | undefined
       if (Number.isFinite(answerMs)) {
         timer = setTimeout(() => {
@@ -126,11 +146,13 @@ export function createClient({
       const response = await open(method, path, patient, signal)
       if (!(response.headers['content-type'] ?? '').startsWith(NDJSON))
         return readJson(response, url)
+      let done: { readonly result: unknown } | undefined
       try {
+        // Read to its end, so that the connection can be used again.
         for await (const line of readLines(response)) {
           const part = parse(line, url) as ProgressLine
           if (part.type === 'progress') onProgress?.(part)
-          else if (part.type === 'done') return part.result as T
+          else if (part.type === 'done') done = part
           else
             throw new CairnError(part.error.code, part.error.message, {
               details: flat(part.error.details),
@@ -138,9 +160,14 @@ export function createClient({
         }
       } catch (error) {
         if (error instanceof CairnError) throw error
-        throw signal.aborted ? interfaceError('INTERRUPTED') : interfaceError('NODE_CUT', {}, error)
+        // What is done stays done, whatever becomes of the connection.
+        if (done === undefined)
+          throw signal.aborted
+            ? interfaceError('INTERRUPTED')
+            : interfaceError('NODE_CUT', {}, error)
       }
-      throw interfaceError('NODE_CUT')
+      if (done === undefined) throw interfaceError('NODE_CUT')
+      return done.result as T
     },
   }
 }

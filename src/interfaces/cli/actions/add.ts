@@ -10,11 +10,15 @@ import type { RecordState } from '../../http/api-common.ts'
 import type { AddedFile, FileSummary } from '../../http/api-files.ts'
 import { Done } from '../done.ts'
 import { count, printable, size } from '../format.ts'
+import { inOrder } from '../in-order.ts'
 import { judge, settled } from '../records-wait.ts'
 import type { Options } from '../register.ts'
 import type { Session } from '../session.ts'
 import { findSources, readSource, type Source, STDIN } from '../sources.ts'
 import { pathOf } from '../states.ts'
+
+/** Files on their way at a time: enough that the disk's flushes overlap, and no more than it has hands. */
+export const ADDS_AT_ONCE = 4
 
 interface Added extends AddedFile {
   readonly path: string
@@ -51,18 +55,19 @@ export async function add(
   const client = await session.node()
   const added: Added[] = []
   const failed: { path: string; error: { code: string; message: string } }[] = []
-  for (const source of sources) {
-    try {
-      const one = await addOne(session, client, source, options)
-      added.push(one)
-      if (!session.json) session.result({}, line(one))
-    } catch (error) {
-      // One that cannot be read does not keep the others out; without a node none gets in.
-      if (sources.length === 1 || session.signal.aborted || meaningOf(codeOf(error)).exit === 3)
-        throw error
-      failed.push({ path: source.path, error: { code: codeOf(error), message: messageOf(error) } })
-      if (!session.json) session.note(`cairn: ${printable(`${source.path}: ${messageOf(error)}`)}`)
+  const send = (source: Source): Promise<Added> => addOne(session, client, source, options)
+  for await (const ended of inOrder(sources, ADDS_AT_ONCE, send)) {
+    if ('value' in ended) {
+      added.push(ended.value)
+      if (!session.json) session.result({}, line(ended.value))
+      continue
     }
+    const { item, error } = ended
+    // One that cannot be read does not keep the others out; without a node none gets in.
+    if (sources.length === 1 || session.signal.aborted || meaningOf(codeOf(error)).exit === 3)
+      throw error
+    failed.push({ path: item.path, error: { code: codeOf(error), message: messageOf(error) } })
+    if (!session.json) session.note(`cairn: ${printable(`${item.path}: ${messageOf(error)}`)}`)
   }
   const states = await settled(
     session,
