@@ -80,11 +80,27 @@ export function createImporter(components: ImporterComponents, init: ImporterIni
       // Its work cannot be known: what should have come before it failed (disk full), or was forgotten.
       if (parent === undefined) throw chainError('BLOCK_PARENT_UNKNOWN', { block: block.id })
       const chainwork = parent.chainwork + BigInt(block.header.difficulty)
-      store.putBlock(block, chainwork, block.body)
-      if (parent.status === 'invalid')
+      const linked = isLinked(block.body)
+      store.putBlock(block, chainwork, linked ? block.body : undefined)
+      if (parent.status === 'invalid') {
         store.markInvalid(block.id, parent.code ?? 'BLOCK_PARENT_INVALID')
+      } else if (!linked) {
+        logger.warn('A block is invalid', { block: block.id, code: 'RECORD_NOT_INCLUDABLE' })
+        store.markInvalid(block.id, 'RECORD_NOT_INCLUDABLE')
+      }
     }
     return bodies
+  }
+
+  /**
+   * Whether each record's predecessor is known. The bodies of all blocks below are, so that without it no chain
+   * can take the record; and a stored record has to have everything that leads to it.
+   */
+  const isLinked = ({ records }: BlockBody): boolean => {
+    const here = new Set(records.map(({ id }) => id))
+    return records.every(
+      ({ previous }) => previous === null || here.has(previous) || store.hasRecord(previous),
+    )
   }
 
   const bestCandidate = (): StoredBlock | undefined => {

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import {
   admissionMessage,
   decodeHeader,
+  encodeBody,
   encodeHeader,
   sealMessage,
   signRecord,
 } from '../../../../src/chain/codec.ts'
 import { type ContentId, deviceIdOf } from '../../../../src/chain/ids.ts'
-import type { Statement, UnsignedRecord } from '../../../../src/chain/record.ts'
+import type { SignedRecord, Statement, UnsignedRecord } from '../../../../src/chain/record.ts'
 import { publicKeyOf, signEd25519 } from '../../../../src/common/crypto.ts'
 import { cidText, RAW } from '../../../../src/common/dag-cbor.ts'
 import { codeOf } from '../../../../src/common/errors.ts'
@@ -55,6 +56,18 @@ function lyingBlock(node: ChainNode, name: string): Wire {
   const encoded = encodeHeader({ ...header, seal }).bytes
   encoded.set(solve({ ...template, header: encoded }), encoded.length - 8)
   return { header: encoded, body: template.body.bytes }
+}
+
+/** A block on `node`'s tip that holds just these records, sealed by it. */
+function blockOf(node: ChainNode, name: string, records: readonly SignedRecord[]): Wire {
+  const template = node.chain.template()
+  assert.ok(template)
+  const body = encodeBody(records)
+  const header = { ...decodeHeader(template.header).header, records: body.id }
+  const seal = signEd25519(seedOf(name), sealMessage(header))
+  const encoded = encodeHeader({ ...header, seal }).bytes
+  encoded.set(solve({ ...template, header: encoded }), encoded.length - 8)
+  return { header: encoded, body: body.bytes }
 }
 
 describe('services/chain, with others that mean harm', () => {
@@ -146,6 +159,22 @@ describe('services/chain, with others that mean harm', () => {
     await mined()
     assert.notEqual(ada.store.record(id)?.place, undefined)
     assert.notEqual(ada.store.record(honest.id)?.place, undefined)
+  })
+
+  it('a body with a record whose predecessor is nowhere leaves no device head without what leads to it', async () => {
+    const carol = createChainNode('carol', { clock })
+    const first = await carol.join()
+    const second = await carol.publish(fileStatement('second'))
+    await copyChain(ada, bob)
+    await bob.join()
+    const { header, body } = blockOf(bob, 'bob', [second])
+    const { verdict } = await ada.chain.acceptBlock(header, body, bob.device)
+    assert.equal(verdict, 'reject')
+    assert.equal(ada.store.block(decodeHeader(header).id)?.code, 'RECORD_NOT_INCLUDABLE')
+    assert.equal(ada.chain.hasRecord(second.id), false)
+    // What stands on it is refused like what stands on any other.
+    await ada.chain.acceptRecords([second.bytes, first.bytes], carol.device)
+    assert.ok(ada.chain.heads().some(({ id }) => id === second.id))
   })
 
   it('headers that are shown again and again, without bodies, do not stop the miner', async () => {
