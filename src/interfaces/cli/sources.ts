@@ -9,7 +9,9 @@ import { interfaceError } from '../errors.ts'
 
 /** Standard input, as a path. */
 export const STDIN = '-'
+/** Bytes read at a time: of large files, and at least. */
 const CHUNK_BYTES = 1024 * 1024
+const SMALL_CHUNK_BYTES = 16 * 1024
 
 export interface Source {
   /** As it was given, or found below a given folder. */
@@ -93,7 +95,9 @@ async function* steadyBytes(path: string): AsyncGenerator<Buffer> {
   })
   try {
     const before = await file.stat({ bigint: true })
-    const bytes = createReadStream('', { fd: file, autoClose: false, highWaterMark: CHUNK_BYTES })
+    // One more than it has: the end is then seen with the last bytes.
+    const chunk = Math.min(CHUNK_BYTES, Math.max(SMALL_CHUNK_BYTES, Number(before.size) + 1))
+    const bytes = createReadStream('', { fd: file, autoClose: false, highWaterMark: chunk })
     let read = 0n
     for await (const chunk of bytes as AsyncIterable<Buffer>) {
       read += BigInt(chunk.length)

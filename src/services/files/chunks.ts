@@ -1,7 +1,12 @@
 /** Cuts a stream into leaves of one size. */
 
+/** Bytes that a stream begins with: most files are small, and a whole leaf for each would fill the heap. */
+const FIRST_BYTES = 16_384
+
 /** Memory for leaves: given back when a leaf is stored, so that a large file does not walk through the heap. */
 export interface LeafPool {
+  /** Of one leaf. */
+  readonly bytes: number
   take(): Uint8Array
   give(leaf: Uint8Array): void
 }
@@ -10,6 +15,7 @@ export interface LeafPool {
 export function createLeafPool(bytes: number): LeafPool {
   const free: Uint8Array[] = []
   return {
+    bytes,
     take: () => free.pop() ?? new Uint8Array(bytes),
     give: (leaf) => {
       // The last leaf of a file may be a part of its memory.
@@ -23,7 +29,7 @@ export async function* chunksOf(
   source: AsyncIterable<Uint8Array>,
   pool: LeafPool,
 ): AsyncGenerator<Uint8Array> {
-  let leaf = pool.take()
+  let leaf: Uint8Array = new Uint8Array(Math.min(FIRST_BYTES, pool.bytes))
   let filled = 0
   let any = false
   for await (const part of source) {
@@ -34,6 +40,12 @@ export async function* chunksOf(
       filled += length
       offset += length
       if (filled < leaf.length) continue
+      if (filled < pool.bytes) {
+        const whole = pool.take()
+        whole.set(leaf)
+        leaf = whole
+        continue
+      }
       yield leaf
       any = true
       leaf = pool.take()
