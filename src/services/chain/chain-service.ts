@@ -87,7 +87,7 @@ export function createChainService(
   const rules = { params: init.params, network }
 
   const queue = createSerialQueue(MAX_QUEUED_JOBS)
-  const importer = createImporter(components, rules)
+  const importer = createImporter(components, { ...rules, device: signer.device })
   const own = createOwnRecords(components, network)
   const pool = createPendingPool({ store, own, clock, events }, signer.device)
   const intake = createIntake({ store, verifier }, rules)

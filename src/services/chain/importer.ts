@@ -6,11 +6,10 @@
  *   (the caller runs one import at a time)
  */
 
-import type { Block, BlockBody } from '../../chain/block.ts'
+import type { Block, BlockBody, BlockHeader } from '../../chain/block.ts'
 import { CHAIN_ERRORS, chainError } from '../../chain/errors.ts'
 import { isBetter } from '../../chain/fork-choice.ts'
-import type { BlockId, NetworkId, UserId } from '../../chain/ids.ts'
-import { deviceIdOf } from '../../chain/ids.ts'
+import { type BlockId, type DeviceId, deviceIdOf, type NetworkId } from '../../chain/ids.ts'
 import { type BlockEffect, checkBlock } from '../../chain/outcome.ts'
 import type { NetworkParams } from '../../chain/params.ts'
 import type { SignedRecord } from '../../chain/record.ts'
@@ -20,13 +19,14 @@ import type { Events } from '../../common/events.ts'
 import type { Logger } from '../../common/logger.ts'
 import type { ChainStore, StoredBlock } from '../../storage/chain-store.ts'
 import type { NodeEvents } from '../events.ts'
+import { createDissent } from './dissent.ts'
 
 /** Blocks; a deeper reorg raises an alarm: somebody with most of the work was away, or rewrites. */
 export const DEEP_REORG_BLOCKS = 100
-/** Members (not devices: one has many) who must disagree with this node's outcome before it stops mining: one may lie. */
-export const DISSENTERS_TO_STOP = 2
 /** Bound of the set of blocks that this software cannot judge. */
 const MAX_UNKNOWN_RULES = 1024
+/** Blocks on top of one with another outcome that are looked at for who sealed them. */
+const MAX_DISSENT_BLOCKS = 1024
 
 export interface ImporterComponents {
   readonly store: ChainStore
@@ -37,6 +37,8 @@ export interface ImporterComponents {
 export interface ImporterInit {
   readonly params: NetworkParams
   readonly network: NetworkId
+  /** This device: what it mines itself is no sign that others agree. */
+  readonly device: DeviceId
 }
 
 export interface Importer {
@@ -67,9 +69,11 @@ interface SwitchLog {
 export function createImporter(components: ImporterComponents, init: ImporterInit): Importer {
   const { store, events } = components
   const logger = components.logger.child('chain')
-  const dissenters = new Set<UserId>()
+  const dissent = createDissent(init.device)
   const beyondRules = new Set<BlockId>()
   let halted: Halt | undefined
+  let differs: Halt | undefined
+  let stopped = false
 
   const insert = (blocks: readonly Block[]): Map<BlockId, BlockBody> => {
     const bodies = new Map<BlockId, BlockBody>()
@@ -84,6 +88,7 @@ export function createImporter(components: ImporterComponents, init: ImporterIni
       store.putBlock(block, chainwork, linked ? block.body : undefined)
       if (parent.status === 'invalid') {
         store.markInvalid(block.id, parent.code ?? 'BLOCK_PARENT_INVALID')
+        if (parent.code === 'BLOCK_OUTCOME') disagree(block.header, chainwork)
       } else if (!linked) {
         logger.warn('A block is invalid', { block: block.id, code: 'RECORD_NOT_INCLUDABLE' })
         store.markInvalid(block.id, 'RECORD_NOT_INCLUDABLE')
@@ -166,11 +171,22 @@ export function createImporter(components: ImporterComponents, init: ImporterIni
     logger.warn('A block is invalid', { block: block.id, height: block.height, code })
     store.markInvalid(block.id, code)
     if (code !== 'BLOCK_OUTCOME') return
-    const dissenter = readDevice(store.state, deviceIdOf(block.header.miner))?.user
-    if (dissenter !== undefined) dissenters.add(dissenter)
+    const waiting = [block.id]
+    for (let at = 0; at < waiting.length && at < MAX_DISSENT_BLOCKS; at += 1) {
+      const above = store.block(waiting[at] ?? block.id)
+      if (above === undefined) continue
+      disagree(above.header, above.chainwork)
+      waiting.push(...store.children(above.id))
+    }
     const message = `Block ${block.id} claims another outcome than this node computes. Compare versions of the software; export the chain before anything else.`
-    events.emit('chain:alarm', { code: 'OUTCOME_DIFFERS', message })
-    if (dissenters.size >= DISSENTERS_TO_STOP) halt('OUTCOME_DIFFERS', message)
+    differs = { code: 'OUTCOME_DIFFERS', message }
+    events.emit('chain:alarm', differs)
+  }
+
+  const disagree = (header: BlockHeader, chainwork: bigint): void => {
+    const user = readDevice(store.state, deviceIdOf(header.miner))?.user
+    if (user === undefined || user === readDevice(store.state, init.device)?.user) return
+    dissent.disagrees(user, chainwork)
   }
 
   const halt = (code: Halt['code'], message: string): void => {
@@ -185,6 +201,7 @@ export function createImporter(components: ImporterComponents, init: ImporterIni
       events.emit('block:disconnect', { block: block.id, height: block.height })
     }
     for (const { block, records } of log.connected) {
+      dissent.agrees(() => deviceIdOf(block.header.miner))
       events.emit('block:connect', {
         block: block.id,
         height: block.height,
@@ -206,6 +223,18 @@ export function createImporter(components: ImporterComponents, init: ImporterIni
     events.emit('chain:tip', { block: tip.id, height: tip.height, chainwork: tip.chainwork })
   }
 
+  const tellStop = (): void => {
+    const stops = dissent.stops(store.tip().chainwork)
+    if (stops === stopped || differs === undefined) return
+    stopped = stops
+    if (!stops) {
+      logger.warn('This node mines again', { code: differs.code })
+      return
+    }
+    logger.error('This node stops mining', { code: differs.code })
+    events.emit('chain:alarm', differs)
+  }
+
   /** One attempt in one transaction; false when there is nothing better than the tip. */
   const attempt = (blocks: readonly Block[]): boolean => {
     let log: SwitchLog | undefined
@@ -221,13 +250,13 @@ export function createImporter(components: ImporterComponents, init: ImporterIni
 
   return {
     get halted() {
-      return halted
+      return halted ?? (dissent.stops(store.tip().chainwork) ? differs : undefined)
     },
     import: (blocks) => {
       let stored = false
       for (;;) {
         try {
-          if (!attempt(blocks)) return
+          if (!attempt(blocks)) return tellStop()
         } catch (error) {
           if (!(error instanceof Unconnectable)) throw error
           // The attempt was rolled back whole; what it brought is stored before the culprit can be marked.

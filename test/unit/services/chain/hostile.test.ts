@@ -12,6 +12,7 @@ import type { SignedRecord, Statement, UnsignedRecord } from '../../../../src/ch
 import { publicKeyOf, signEd25519 } from '../../../../src/common/crypto.ts'
 import { cidText, RAW } from '../../../../src/common/dag-cbor.ts'
 import { codeOf } from '../../../../src/common/errors.ts'
+import { BLOCKS_ALONE } from '../../../../src/services/chain/dissent.ts'
 import {
   type ChainNode,
   createChainNode,
@@ -47,11 +48,17 @@ function unsealed({ header, body }: Wire): Wire {
   return { header: encodeHeader(forged).bytes, body }
 }
 
-/** A block of `node`'s next template whose outcome is a lie, sealed by it. */
-function lyingBlock(node: ChainNode, name: string): Wire {
+/** A block of `node`'s next template whose outcome is a lie, sealed by it; on top of `below` if there is one. */
+function lyingBlock(node: ChainNode, name: string, below?: Wire): Wire {
   const template = node.chain.template()
   assert.ok(template)
-  const header = { ...decodeHeader(template.header).header, outcome: seedOf('a lie') }
+  const own = decodeHeader(template.header).header
+  const { id, header: under } = below === undefined ? {} : decodeHeader(below.header)
+  const place =
+    under === undefined || id === undefined
+      ? {}
+      : { parent: id, height: under.height + 1, time: under.time + 2000 }
+  const header = { ...own, ...place, outcome: seedOf('a lie') }
   const seal = signEd25519(seedOf(name), sealMessage(header))
   const encoded = encodeHeader({ ...header, seal }).bytes
   encoded.set(solve({ ...template, header: encoded }), encoded.length - 8)
@@ -195,50 +202,103 @@ describe('services/chain, with others that mean harm', () => {
     assert.equal(ada.chain.demand(), 'own')
   })
 
-  it('one liar does not stop the miner, with however many devices', async () => {
-    const { params } = ada
+  /** Ada's chain knows both as members of their own, and so do they. */
+  async function admitted(...names: string[]): Promise<ChainNode[]> {
+    const nodes = names.map((name) => createChainNode(name, { clock }))
+    for (const [at, node] of nodes.entries()) {
+      const joined = await node.publish(userStatement(names[at] ?? '', ada.params))
+      await ada.chain.acceptRecords([joined.bytes], node.device)
+    }
+    await mined()
+    for (const node of nodes) await copyChain(ada, node)
+    return nodes
+  }
+
+  /** Liars seal blocks on top of each other in turn; each has members of its own in it. */
+  async function lies(count: number, liars: [ChainNode, string][]): Promise<void> {
+    let below: Wire | undefined
+    for (let at = 0; at < count; at += 1) {
+      const [liar, name] = liars[at % liars.length] ?? []
+      assert.ok(liar !== undefined && name !== undefined)
+      if (liar.chain.demand() === undefined) await liar.publish(fileStatement(`of ${name}`))
+      below = lyingBlock(liar, name, below)
+      const { verdict } = await ada.chain.acceptBlock(...wire(below), liar.device)
+      assert.equal(verdict, 'reject')
+      assert.equal(ada.store.block(decodeHeader(below.header).id)?.code, 'BLOCK_OUTCOME')
+    }
+  }
+
+  const mines = async (): Promise<boolean> => {
+    clock.time += 2000
+    return (await ada.mine()) !== undefined
+  }
+
+  it('OUTCOME_DIFFERS: liars who do not have the most work stop nobody, however many', async () => {
+    const [one, two] = await admitted('liar one', 'liar two')
+    assert.ok(one && two)
+    const alarms: string[] = []
+    ada.events.on('chain:alarm', ({ code }) => void alarms.push(code))
+    await lies(2, [
+      [one, 'liar one'],
+      [two, 'liar two'],
+    ])
+    assert.deepEqual(alarms, ['OUTCOME_DIFFERS'])
+    for (let at = 0; at < 6; at += 1) {
+      await ada.publish(fileStatement(`file ${at}`))
+      assert.equal(haltOf(ada), undefined)
+      assert.ok(await mines())
+    }
+  })
+
+  it('OUTCOME_DIFFERS: who alone goes on while others make more work stops, until anybody agrees', async () => {
+    const [one, two, carol] = await admitted('liar one', 'liar two', 'carol')
+    assert.ok(one && two && carol)
+    await lies(8, [
+      [one, 'liar one'],
+      [two, 'liar two'],
+    ])
+    for (let at = 0; at < BLOCKS_ALONE; at += 1) {
+      assert.equal(haltOf(ada), undefined)
+      await ada.publish(fileStatement(`file ${at}`))
+      assert.ok(await mines())
+    }
+    await ada.publish(fileStatement('waits'))
+    assert.equal(haltOf(ada), 'OUTCOME_DIFFERS')
+    assert.equal(await mines(), false)
+    await copyChain(ada, carol)
+    await carol.publish(fileStatement('of carol'))
+    assert.ok(await carol.mine())
+    await ada.chain.acceptBlock(...wire(tipOf(carol)), carol.device)
+    assert.equal(haltOf(ada), undefined)
+    assert.ok(await mines())
+  })
+
+  it('one liar stops nobody, with however many devices and blocks', async () => {
+    const [one] = await admitted('liar one')
+    assert.ok(one)
     const { network } = ada.chain
     const phone = createChainNode('phone', { clock })
-    await ada.chain.acceptRecords([(await bob.join()).bytes], bob.device)
-    await mined()
-    const user = bob.chain.user
+    const user = one.chain.user
     assert.ok(user)
     const encryptionKey = publicKeyOf('x25519', seedOf('phone'))
     const message = admissionMessage({ network, user, device: phone.device, encryptionKey })
-    const signature = signEd25519(seedOf('bob'), message)
-    const proof = {
-      type: 'device',
-      device: publicKeyOf('ed25519', seedOf('bob')),
-      signature,
-    } as const
-    const admission = await phone.publish({
-      type: 'device.add',
-      user,
-      body: { name: 'phone', encryptionKey, proof },
-    })
+    const signature = signEd25519(seedOf('liar one'), message)
+    const device = publicKeyOf('ed25519', seedOf('liar one'))
+    const proof = { type: 'device', device, signature } as const
+    const body = { name: 'phone', encryptionKey, proof }
+    const admission = await phone.publish({ type: 'device.add', user, body })
     await ada.chain.acceptRecords([admission.bytes], phone.device)
     await mined()
-    for (const [liar, name] of [
-      [bob, 'bob'],
+    await copyChain(ada, one)
+    await copyChain(ada, phone)
+    await lies(8, [
+      [one, 'liar one'],
       [phone, 'phone'],
-    ] as const) {
-      await copyChain(ada, liar)
-      await liar.publish(fileStatement(`of ${name}`))
-      const lie = lyingBlock(liar, name)
-      const { verdict } = await ada.chain.acceptBlock(...wire(lie), liar.device)
-      assert.equal(verdict, 'reject')
-      assert.equal(ada.store.block(decodeHeader(lie.header).id)?.code, 'BLOCK_OUTCOME')
+    ])
+    for (let at = 0; at < BLOCKS_ALONE + 1; at += 1) {
+      await ada.publish(fileStatement(`file ${at}`))
+      assert.ok(await mines())
     }
-    assert.equal(haltOf(ada), undefined)
-    // A second member who says so is another matter.
-    const carol = createChainNode('carol', { clock })
-    const joined = await carol.publish(userStatement('carol', params))
-    await ada.chain.acceptRecords([joined.bytes], carol.device)
-    await mined()
-    await copyChain(ada, carol)
-    await carol.publish(fileStatement('of carol'))
-    await ada.chain.acceptBlock(...wire(lyingBlock(carol, 'carol')), carol.device)
-    assert.equal(haltOf(ada), 'OUTCOME_DIFFERS')
   })
 })
 
