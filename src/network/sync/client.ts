@@ -22,7 +22,7 @@ import { headsDigest, MAX_HEADERS, MAX_LOCATOR_IDS } from './messages.ts'
 import type { PeerStatus, SyncPeer } from './peer.ts'
 import { syncRecords } from './records.ts'
 import { createTurn } from './turn.ts'
-import { importBodies } from './windows.ts'
+import { createBodyWindows } from './windows.ts'
 
 export interface SyncResult {
   readonly peer: DeviceId
@@ -90,8 +90,12 @@ export function createSyncClient(
     let stale = 0
     let locator = chain.locator().slice(0, MAX_LOCATOR_IDS)
     let early = false
-    // Bodies of one page are imported while the headers of the next are checked.
-    let importing: Promise<void> = Promise.resolve()
+    // Bodies of one page are on their way while the headers of the next are checked.
+    const bodies = createBodyWindows(peer, chain, signal, (blocks) => {
+      taken.blocks += blocks
+      progress()
+    })
+    let taking: Promise<void> = Promise.resolve()
 
     /** Takes one page; false: it was the last one. */
     const takePage = async (): Promise<boolean> => {
@@ -110,11 +114,9 @@ export function createSyncClient(
       for (const id of plan.wanted) wanted.push(id)
       if (plan.more) {
         useless = 0
-        await importing
-        importing = importBodies(peer, chain, wanted.splice(0), signal, progress).then((count) => {
-          taken.blocks += count
-        })
-        importing.catch(() => {})
+        await taking
+        taking = bodies.take(wanted.splice(0))
+        taking.catch(() => {})
       } else if (useless > maxHeaders) {
         throw networkError('SYNC_TOO_MANY_HEADERS', { peer: peer.id, limit: maxHeaders })
       }
@@ -130,9 +132,11 @@ export function createSyncClient(
       while (await takePage());
     } finally {
       // What came before a failure is imported, and its own failure counts less.
-      await importing.catch(() => {})
+      await taking.catch(() => {})
+      await bodies.imported().catch(() => {})
     }
-    await importing
+    await taking
+    await bodies.imported()
     if (early) return
     // A peer's best chain never loses work, so what it claimed it must be able to show.
     const own = chain.status().chainwork

@@ -1,4 +1,4 @@
-/** Bodies in windows: one arrives, one is verified, one is imported; at most three are in memory. */
+/** Bodies in windows: one arrives while those before are verified and imported. */
 import type { BlockId } from '../../chain/ids.ts'
 import { MIB } from '../../common/limits.ts'
 import { networkError } from '../errors.ts'
@@ -11,47 +11,61 @@ interface FetchedBlock {
   readonly body: Uint8Array
 }
 
-/** Blocks per window: one database transaction. A commit of many small ones costs more than the rules do. */
-const WINDOW_BLOCKS = 1024
+/** Blocks per window: what one core verifies in a tenth of a second, so that the first and the last wait little. */
+const WINDOW_BLOCKS = 256
 /** Bytes of bodies per window. */
-const WINDOW_BYTES: number = 4 * MIB
+const WINDOW_BYTES: number = MIB
+/** Windows that the chain verifies and imports at a time: what keeps the verifier busy during a long import. */
+const MAX_WINDOWS = 12
 
-/**
- * Asks `peer` for the bodies of `ids` (parents first) and hands them to the chain, window by window. The chain
- * gets a window while it still imports the one before: it can verify the one and connect the other at the same
- * time. What came before a failure is imported. Gives the number of blocks.
- *
- * @throws `SYNC_BODY_WITHHELD` and what peer and chain throw
- */
-export async function importBodies(
+export interface BodyWindows {
+  /**
+   * Asks for the bodies of `ids` (parents first, after those of the calls before) and hands them to the chain,
+   * window by window; resolves when all are handed over. The chain gets a window while it still verifies and
+   * imports those before. One call at a time.
+   *
+   * @throws `SYNC_BODY_WITHHELD` and what peer and chain throw
+   */
+  take(ids: readonly BlockId[]): Promise<void>
+  /** Resolves when what was handed over is imported, rejects with the first failure of it. */
+  imported(): Promise<void>
+}
+
+/** @param progress - told of each window that was imported, with its number of blocks */
+export function createBodyWindows(
   peer: SyncPeer,
   chain: Pick<SyncChain, 'acceptBodies'>,
-  ids: readonly BlockId[],
   signal: AbortSignal,
-  progress: () => void,
-): Promise<number> {
+  progress: (blocks: number) => void,
+): BodyWindows {
   const stop = new AbortController()
-  const windows = fetchWindows(peer, ids, AbortSignal.any([signal, stop.signal]))
-  let importing: Promise<void> = Promise.resolve()
-  let count = 0
-  try {
-    for await (const window of windows) {
-      const accepted = chain.acceptBodies(window, peer.id).then(() => {
-        count += window.length
-        progress()
-      })
-      accepted.catch(() => stop.abort())
-      await importing
-      importing = accepted
-    }
-    await importing
-    return count
-  } catch (error) {
-    // A window that is being imported comes to its end, and its own failure is the one that counts.
-    await importing
-    throw error
-  } finally {
-    stop.abort()
+  const stopped = AbortSignal.any([signal, stop.signal])
+  const importing: Promise<void>[] = []
+
+  const imported = async (): Promise<void> => {
+    // A window that is being imported comes to its end, and the first failure is the one that counts.
+    await Promise.allSettled(importing)
+    await Promise.all(importing)
+  }
+
+  return {
+    imported,
+    take: async (ids) => {
+      try {
+        for await (const window of fetchWindows(peer, ids, stopped)) {
+          if (importing.length >= MAX_WINDOWS) {
+            await importing[0]
+            importing.shift()
+          }
+          const accepted = chain.acceptBodies(window, peer.id).then(() => progress(window.length))
+          accepted.catch(() => stop.abort())
+          importing.push(accepted)
+        }
+      } catch (error) {
+        await imported()
+        throw error
+      }
+    },
   }
 }
 

@@ -27,6 +27,7 @@ import type { Journal } from '../../storage/journal.ts'
 import { serviceError } from '../errors.ts'
 import type { NodeEvents } from '../events.ts'
 import type { MinableChain } from '../mining.ts'
+import { createArrivals } from './arrivals.ts'
 import { candidates } from './candidates.ts'
 import { createClockCheck } from './clock-check.ts'
 import { createHeaderPlans } from './header-plan.ts'
@@ -99,7 +100,6 @@ export function createChainService(
   )
 
   let signing: Promise<unknown> = Promise.resolve()
-  let imports: Promise<unknown> = Promise.resolve()
   let stopping = false
   let othersWait: boolean | undefined
   let behindUntil = 0
@@ -135,6 +135,8 @@ export function createChainService(
       }
     }
   }
+
+  const arrivals = createArrivals(importBlocks)
 
   /** A block of the future: its records are taken at once, the block when its time has come. */
   const keepAside = async (
@@ -201,7 +203,7 @@ export function createChainService(
       stopping = true
       for (const cancel of aside) cancel()
       aside.clear()
-      await imports
+      await arrivals.idle()
       await queue.idle()
     },
     publish: async (statement, signal) => {
@@ -278,16 +280,8 @@ export function createChainService(
         const header = plans.get(id)
         return header === undefined || store.block(id) !== undefined ? [] : [{ header, body }]
       })
-      const before = imports
-      // Verification of this batch runs while the one before is imported; imports keep the order of the calls.
-      const verified = intake.blocks(planned)
-      const done = (async () => {
-        await before
-        await importBlocks(await verified)
-      })()
-      imports = done.catch(() => {})
-      verified.catch(() => {})
-      await done
+      // Verification of this window runs while those before are imported.
+      await arrivals.take(intake.blocks(planned))
     },
 
     demand: () => {

@@ -1,0 +1,105 @@
+/**
+ * Windows of blocks on their way from a peer to the importer: several are verified at a time, and what is ready is
+ * imported together, in the order in which it came. A commit of few blocks costs more than their rules do.
+ *
+ * owns: the order of imports, how many windows go into one
+ * does not own: the checks (intake), the import itself, how many windows are under way (whoever asks peers for them)
+ */
+import type { Block } from '../../chain/block.ts'
+
+/** Blocks that are worth an import of their own while others are still being verified. */
+const WORTH_BLOCKS = 1024
+
+export interface Arrivals {
+  /**
+   * Imports these blocks after those of the calls before.
+   *
+   * @param verified - settles when they are checked
+   * @throws what `verified` and the import throw
+   */
+  take(verified: Promise<readonly Block[]>): Promise<void>
+  /** Resolves when everything taken so far is imported or has failed. */
+  idle(): Promise<void>
+}
+
+type Outcome = { readonly blocks: readonly Block[] } | { readonly error: unknown }
+
+interface Arrival {
+  /** Missing: it is being verified. */
+  outcome?: Outcome
+  readonly imported: PromiseWithResolvers<void>
+}
+
+interface Ready {
+  readonly arrival: Arrival
+  readonly blocks: readonly Block[]
+}
+
+/** @param importBlocks - stores and connects blocks, in one transaction where all is well */
+export function createArrivals(
+  importBlocks: (blocks: readonly Block[]) => Promise<void>,
+): Arrivals {
+  const queue: Arrival[] = []
+  let running = false
+  let last: Promise<void> = Promise.resolve()
+
+  /** What can be imported now, taken from the front of the queue. */
+  const takeReady = (): Ready[] => {
+    const ready: Ready[] = []
+    let count = 0
+    for (const arrival of queue) {
+      const { outcome } = arrival
+      if (outcome === undefined && count < WORTH_BLOCKS) return []
+      if (outcome === undefined || 'error' in outcome) break
+      count += outcome.blocks.length
+      ready.push({ arrival, blocks: outcome.blocks })
+    }
+    queue.splice(0, ready.length)
+    return ready
+  }
+
+  const importTogether = async (ready: readonly Ready[]): Promise<void> => {
+    try {
+      await importBlocks(ready.flatMap(({ blocks }) => blocks))
+      for (const { arrival } of ready) arrival.imported.resolve()
+    } catch (error) {
+      if (ready.length === 1) ready[0]?.arrival.imported.reject(error)
+      // Whose fault it is shows when each goes alone.
+      else for (const one of ready) await importTogether([one])
+    }
+  }
+
+  const work = async (): Promise<void> => {
+    running = true
+    for (;;) {
+      const ready = takeReady()
+      const [first] = queue
+      if (ready.length > 0) await importTogether(ready)
+      else if (first?.outcome !== undefined && 'error' in first.outcome) {
+        queue.shift()
+        first.imported.reject(first.outcome.error)
+      } else break
+    }
+    running = false
+  }
+
+  return {
+    take: (verified) => {
+      const arrival: Arrival = { imported: Promise.withResolvers() }
+      queue.push(arrival)
+      const settle = (outcome: Outcome): void => {
+        arrival.outcome = outcome
+        if (!running) last = work()
+      }
+      verified.then(
+        (blocks) => settle({ blocks }),
+        (error: unknown) => settle({ error }),
+      )
+      return arrival.imported.promise
+    },
+    idle: async () => {
+      await Promise.allSettled(queue.map(({ imported }) => imported.promise))
+      await last
+    },
+  }
+}
