@@ -5,7 +5,7 @@
 import { concatBytes, utf8 } from '../common/bytes.ts'
 import { createCborReader } from '../common/cbor-reader.ts'
 import { HASH_BYTES, KEY_BYTES, SIGNATURE_BYTES, verifyEd25519 } from '../common/crypto.ts'
-import { type CborValue, cidOf, decode, encode, linkTo } from '../common/dag-cbor.ts'
+import { type CborValue, cidOf, decode, encode } from '../common/dag-cbor.ts'
 import { assert, encodingError } from '../common/errors.ts'
 import { MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_RECORD_BYTES } from '../common/limits.ts'
 import { bytes, oneOf, type Shape, struct } from '../common/schema.ts'
@@ -22,30 +22,26 @@ import { chainError } from './errors.ts'
 import {
   type BlockId,
   type BodyId,
-  type DeviceId,
   deviceIdOf,
   deviceKeyOf,
-  type NetworkId,
   type RecordId,
   type UserId,
 } from './ids.ts'
 import { type NetworkParams, networkIdOf } from './params.ts'
 import {
-  ADMISSION_DOMAIN,
   envelopeShape,
   RECORD_DOMAIN,
   type RecordType,
-  recordBodies,
   type SignedRecord,
   type UnsignedRecord,
 } from './record.ts'
+import { recordBodies } from './record-bodies.ts'
 
 /** Version of the header's structure. */
 export const BLOCK_VERSION = 1
 
 const recordDomain = utf8(RECORD_DOMAIN)
 const blockDomain = utf8(BLOCK_DOMAIN)
-const admissionDomain = utf8(ADMISSION_DOMAIN)
 
 const anything: Shape<CborValue> = {
   read: (value) => value ?? null,
@@ -175,21 +171,6 @@ export function recordMessage(record: SignedRecord): Uint8Array {
 export function verifyRecord(record: SignedRecord): boolean {
   const key = deviceKeyOf(record.device)
   return key !== undefined && verifyEd25519(key, recordMessage(record), record.signature)
-}
-
-/** What a countersignature under a `device.add` covers. */
-export function admissionMessage(admission: {
-  readonly network: NetworkId
-  readonly user: UserId
-  readonly device: DeviceId
-  /** X25519 public key (32 bytes). */
-  readonly encryptionKey: Uint8Array
-}): Uint8Array {
-  const { network, user, device, encryptionKey } = admission
-  const key = deviceKeyOf(device)
-  assert(key !== undefined, 'an admission names a device')
-  const value = { user: linkTo(user), device: key, network: linkTo(network), encryptionKey }
-  return concatBytes([admissionDomain, encode(value)])
 }
 
 // ---------------------------------------------------------------- headers

@@ -2,15 +2,13 @@
  * Whether a record can stand next in the chain. This, not what the record does, decides whether a block is
  * valid; so every includable record finds its place whatever the order of blocks.
  */
-import { equalBytes } from '../common/bytes.ts'
-import { verifyEd25519 } from '../common/crypto.ts'
-import { admissionMessage } from './codec.ts'
-import { deviceIdOf, deviceKeyOf } from './ids.ts'
+import { isProven } from './admissions.ts'
 import type { NetworkParams } from './params.ts'
-import type { RecordOf, SignedRecord } from './record.ts'
-import { type DeviceState, readDevice } from './state/devices.ts'
-import { readUser } from './state/users.ts'
-import type { StateView } from './view.ts'
+import type { SignedRecord } from './record.ts'
+import { admitDevice, advanceDevice, type DeviceState, readRevocation } from './state/devices.ts'
+import { takeInvite } from './state/invites.ts'
+import { createUser } from './state/users.ts'
+import type { Overlay, StateView } from './view.ts'
 
 export type Fit =
   /** Can be included next. */
@@ -36,33 +34,31 @@ export function fitOf(
   }
   if (sequence <= device.sequence) return 'behind'
   if (sequence > device.sequence + 1) return 'early'
-  return record.previous === device.last && record.user === device.user && device.active
-    ? 'next'
-    : 'behind'
+  const continues = record.previous === device.last && record.user === device.user
+  return continues && (device.active || isBeforeRevocation(view, record)) ? 'next' : 'behind'
 }
 
-function isProven(
-  view: StateView,
-  params: NetworkParams | undefined,
+/** Whether a record of a revoked device is one of those that still count. */
+function isBeforeRevocation(view: StateView, { device, sequence, id }: SignedRecord): boolean {
+  const through = readRevocation(view, device)
+  if (through === undefined || sequence > through.sequence) return false
+  return sequence < through.sequence || id === through.record
+}
+
+/**
+ * Puts a record that fits in its place in its device's chain: moves the device on, or admits it, and with a
+ * `user.create` its user.
+ */
+export function enter(
+  overlay: Overlay,
+  device: DeviceState | undefined,
   record: SignedRecord,
-): boolean {
-  if (record.type === 'user.create') return isUserProven(params, record)
-  return record.type === 'device.add' && isDeviceProven(view, record)
-}
-
-function isUserProven(params: NetworkParams | undefined, record: RecordOf<'user.create'>): boolean {
-  if (params === undefined) return true
-  if (record.body.proof.type === 'open') return params.admission === 'open'
-  const key = deviceKeyOf(record.device)
-  return key !== undefined && equalBytes(key, params.founder)
-}
-
-function isDeviceProven(view: StateView, record: RecordOf<'device.add'>): boolean {
-  const { network, user, device } = record
-  const { encryptionKey, proof } = record.body
-  if (user === null || readUser(view, user) === undefined) return false
-  const sponsor = readDevice(view, deviceIdOf(proof.device))
-  if (sponsor === undefined || !sponsor.active || sponsor.user !== user) return false
-  const message = admissionMessage({ network, user, device, encryptionKey })
-  return verifyEd25519(proof.device, message, proof.signature)
+): void {
+  if (device !== undefined) {
+    advanceDevice(overlay, device, record)
+    return
+  }
+  const invite = takeInvite(overlay, record)
+  admitDevice(overlay, record, invite)
+  if (record.type === 'user.create') createUser(overlay, record, invite?.role)
 }

@@ -2,13 +2,12 @@
 import { MAX_BODY_BYTES } from '../common/limits.ts'
 import { BODY_OVERHEAD_BYTES } from './codec.ts'
 import type { DeviceId } from './ids.ts'
-import { fitOf } from './inclusion.ts'
+import { enter, fitOf } from './inclusion.ts'
 import { type NetworkParams, networkIdOf } from './params.ts'
 import type { SignedRecord } from './record.ts'
-import { admitDevice, advanceDevice, readDevice } from './state/devices.ts'
+import { readDevice } from './state/devices.ts'
 import { isIncluded, isKnown } from './state/records.ts'
-import { applyUserCreate } from './state/users.ts'
-import { createOverlay, type Overlay, type StateView } from './view.ts'
+import { createOverlay, type StateView } from './view.ts'
 
 /** Records that one device gets into a body before it is the next one's turn. */
 const TURN_RECORDS = 64
@@ -73,7 +72,7 @@ export function selectRecords(
       if (record === undefined || record.bytes.length > room) return taken > 0
       if (selected.length >= MAX_BODY_RECORDS) return false
       room -= record.bytes.length
-      enter(overlay, record)
+      enter(overlay, state, record)
       selected.push(record)
     }
     return true
@@ -85,11 +84,4 @@ export function selectRecords(
     for (const [device, line] of lines) moved = takeTurn(device, line) || moved
   }
   return selected
-}
-
-function enter(overlay: Overlay, record: SignedRecord): void {
-  const device = readDevice(overlay, record.device)
-  if (device !== undefined) advanceDevice(overlay, device, record)
-  else admitDevice(overlay, record)
-  if (record.type === 'user.create') applyUserCreate(overlay, record)
 }

@@ -13,13 +13,22 @@ import type { BlockHeader } from './block.ts'
 import { decodeRecord } from './codec.ts'
 import { chainError } from './errors.ts'
 import { type DeviceId, deviceIdOf, type NetworkId, type RecordId } from './ids.ts'
-import { fitOf } from './inclusion.ts'
+import { enter, fitOf } from './inclusion.ts'
 import type { NetworkParams } from './params.ts'
 import type { ReasonCode } from './reasons.ts'
 import type { SignedRecord } from './record.ts'
-import { applyAccess } from './state/access.ts'
-import { admitDevice, advanceDevice, readDevice } from './state/devices.ts'
+import { applyDeviceName, applyDeviceRevoke, isBackup, readDevice } from './state/devices.ts'
 import { applyFileAdd, applyFileRemove, applyFileUpdate } from './state/files.ts'
+import {
+  applyAccess,
+  applyGrant,
+  applyHolderAdd,
+  applyHolderRemove,
+  applyRelease,
+  applyRevoke,
+} from './state/grants.ts'
+import { applyInvite, applyInviteCancel } from './state/invites.ts'
+import { applyKeyCopy, applyLegacyImport } from './state/key-copies.ts'
 import { isKnown, noteIncluded, noteLate, type Outcome } from './state/records.ts'
 import {
   APPLIED,
@@ -31,7 +40,7 @@ import {
 } from './state/result.ts'
 import { applyUpgrade, RULE_VERSION, readRules } from './state/rules.ts'
 import { settleVotes } from './state/settlement.ts'
-import { applyUserCreate } from './state/users.ts'
+import { applyUserKey } from './state/users.ts'
 import { applyVote } from './state/votes.ts'
 import {
   addWaiter,
@@ -87,7 +96,8 @@ export function evaluateBlock(
 ): BlockEffect {
   const { height, network, params } = context
   const overlay = createOverlay(view)
-  const evaluation: Evaluation = { params, network, height, votesChanged: new Map() }
+  const { time } = context
+  const evaluation: Evaluation = { params, network, height, time, votesChanged: new Map() }
 
   // [IGNORE] the rules that hold at this height are known
   const { current: version } = readRules(overlay, height)
@@ -148,8 +158,7 @@ function include(overlay: Overlay, context: BlockContext, record: SignedRecord):
         : 'a record before it, or the admission of its device, is missing'
     throw chainError('RECORD_NOT_INCLUDABLE', { record: record.id, why })
   }
-  if (device === undefined) admitDevice(overlay, record)
-  else advanceDevice(overlay, device, record)
+  enter(overlay, device, record)
 }
 
 function apply(
@@ -158,12 +167,27 @@ function apply(
   place: Place,
   evaluation: Evaluation,
 ): Result {
-  if (record.type === 'user.create') return applyUserCreate(overlay, record)
+  // Their proofs were checked and their effect entered where they were included.
+  if (record.type === 'user.create' || record.type === 'device.add') return APPLIED
   const { user } = record
   assert(user !== null, 'only user.create has no user')
+  const device = readDevice(overlay, record.device)
+  if (device !== undefined && isBackup(overlay, record.device, device)) {
+    return rejected('BACKUP_ROLE')
+  }
   switch (record.type) {
-    case 'device.add':
-      return APPLIED
+    case 'device.name':
+      return applyDeviceName(overlay, record, user)
+    case 'device.revoke':
+      return applyDeviceRevoke(overlay, record, user, evaluation.time)
+    case 'user.key':
+      return applyUserKey(overlay, record, user)
+    case 'key.copy':
+      return applyKeyCopy(overlay, record, user)
+    case 'invite':
+      return applyInvite(overlay, record, user)
+    case 'invite.cancel':
+      return applyInviteCancel(overlay, record, user)
     case 'file.add':
       return applyFileAdd(overlay, record, user)
     case 'file.update':
@@ -172,8 +196,20 @@ function apply(
       return applyFileRemove(overlay, record, user)
     case 'vote':
       return applyVote(overlay, record, user, place, evaluation)
+    case 'grant':
+      return applyGrant(overlay, record, user)
+    case 'revoke':
+      return applyRevoke(overlay, record, user)
     case 'access':
-      return applyAccess(overlay, record)
+      return applyAccess(overlay, record, user, evaluation.time)
+    case 'release':
+      return applyRelease(overlay, record)
+    case 'holder.add':
+      return applyHolderAdd(overlay, record, user)
+    case 'holder.remove':
+      return applyHolderRemove(overlay, record, user)
+    case 'legacy.import':
+      return applyLegacyImport(overlay, record, user)
     case 'upgrade':
       return applyUpgrade(overlay, record, user, evaluation)
   }
@@ -244,10 +280,15 @@ function createLateRecords(view: StateView, overlay: Overlay, evaluation: Evalua
   }
 }
 
-function checkMiner(before: StateView, after: StateView, miner: DeviceId): void {
-  // [REJECT] the miner is active after the parent, or admitted by a record of this block
+/** Whether a device may seal a block: it is active after the parent, or admitted by a record of the block. */
+export function maySeal(before: StateView, after: StateView, miner: DeviceId): boolean {
   const device = readDevice(before, miner) ?? readDevice(after, miner)
-  if (device?.active !== true) throw chainError('MINER_NOT_ACTIVE', { device: miner })
+  return device?.active === true && !isBackup(after, miner, device)
+}
+
+function checkMiner(before: StateView, after: StateView, miner: DeviceId): void {
+  // [REJECT] the miner is active after the parent, or admitted by a record of this block, and no backup device
+  if (!maySeal(before, after, miner)) throw chainError('MINER_NOT_ACTIVE', { device: miner })
 }
 
 function outcomeOf(record: RecordId, result: Result): RecordOutcome {

@@ -23,8 +23,8 @@ export const networkParamsShape = struct({
   time: uint(),
   /** The least difficulty a block may have (expected hashes). */
   difficultyFloor: uint(2 ** 40),
-  /** `open`: any `user.create` is admitted. */
-  admission: oneOf('open'),
+  /** `open`: any `user.create` is admitted; `invite`: only one with the proof of an invite. */
+  admission: oneOf('open', 'invite'),
 })
 
 export type NetworkParams = Shaped<typeof networkParamsShape>

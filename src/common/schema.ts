@@ -202,6 +202,23 @@ export function variant<const Tag extends string, const V extends Variants>(
   }
 }
 
+/** A map whose field `tag`, which each of the shapes has as one of its fields, says which of them it has. */
+export function tagged<const Tag extends string, const V extends Variants>(
+  tag: Tag,
+  shapes: V,
+): Shape<Shaped<V[keyof V]>> {
+  const shapeOf = (value: unknown, path: string): Shape<Shaped<V[keyof V]>> => {
+    const name = isMap(value) ? value[tag] : undefined
+    return typeof name === 'string' && Object.hasOwn(shapes, name)
+      ? (shapes[name] as Shape<Shaped<V[keyof V]>>)
+      : fail(`${path}.${tag}`, `one of ${Object.keys(shapes).join(', ')}`)
+  }
+  return {
+    read: (value, path) => shapeOf(value, path).read(value, path),
+    write: (value) => shapeOf(value, 'value').write(value),
+  }
+}
+
 function isMap(value: unknown): value is Record<string, CborValue> {
   return (
     value !== null &&

@@ -2,7 +2,8 @@
  * Votes: what people think of a version. That the bytes match is a fact and stands elsewhere (files/copies.ts).
  */
 import type { FileId, VersionId } from '../chain/ids.ts'
-import { MAX_COMMENT_CHARACTERS, type Verdict } from '../chain/record.ts'
+import type { Verdict } from '../chain/record.ts'
+import { MAX_COMMENT_CHARACTERS } from '../chain/record-bodies.ts'
 import { readVote } from '../chain/state/votes.ts'
 import { assert } from '../common/errors.ts'
 import type { VoteEntry } from '../storage/projections.ts'

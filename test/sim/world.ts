@@ -1,6 +1,6 @@
 /** Carries out a plan: machines, network and time, and the ledger of what was acknowledged to people. */
 
-import { admissionMessage } from '../../src/chain/codec.ts'
+import { admissionMessage } from '../../src/chain/admissions.ts'
 import type { DeviceId, UserId } from '../../src/chain/ids.ts'
 import {
   type NetworkParams,

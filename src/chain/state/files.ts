@@ -1,5 +1,5 @@
 /**
- * Files and their versions: `file/<file>` and `version/<version>`.
+ * Files and their versions: `file/<file>` and `version/<version>`, and `private/<version>` for the encrypted ones.
  *
  * The heads of a file are its versions that no other one follows. More than one is a conflict: two devices
  * changed the file without knowing of each other. It stays visible until an update names both as parents.
@@ -12,7 +12,7 @@ import type { RecordOf } from '../record.ts'
 import { type Overlay, readValue, type StateView } from '../view.ts'
 import { checkReferences } from './records.ts'
 import { APPLIED, type Result, rejected } from './result.ts'
-import { valueCodec } from './value.ts'
+import { MARK, valueCodec } from './value.ts'
 
 /** Concurrent versions of one file: as many as one update can merge. */
 export const MAX_HEADS = 64
@@ -26,7 +26,7 @@ const versionShape = tuple(
   ['file', link<FileId>(DAG_CBOR)],
   ['owner', link<UserId>(DAG_CBOR)],
   ['root', link<ContentId>(DAG_PB, RAW)],
-  /** Plain bytes. */
+  /** Plain bytes; of a private version, whose size nobody else knows, the stored ones. */
   ['size', uint()],
   ['removed', boolean()],
 )
@@ -38,6 +38,7 @@ export type VersionState = Shaped<typeof versionShape>
 
 const fileKey = (file: FileId): string => `file/${file}`
 const versionKey = (version: VersionId): string => `version/${version}`
+const privateKey = (version: VersionId): string => `private/${version}`
 
 export function readFile(view: StateView, file: FileId): FileState | undefined {
   return readValue(view, fileKey(file), fileCodec)
@@ -45,6 +46,11 @@ export function readFile(view: StateView, file: FileId): FileState | undefined {
 
 export function readVersion(view: StateView, version: VersionId): VersionState | undefined {
   return readValue(view, versionKey(version), versionCodec)
+}
+
+/** Whether the bytes of a version are encrypted. */
+export function isPrivate(view: StateView, version: VersionId): boolean {
+  return view.get(privateKey(version)) !== undefined
 }
 
 export function applyFileAdd(
@@ -122,7 +128,9 @@ function createVersion(
   file: FileId,
   owner: UserId,
 ): void {
-  const { root, size } = record.body
-  const version = { file, owner, root, size, removed: false }
+  const { body } = record
+  const size = body.visibility === 'private' ? body.storedSize : body.size
+  const version = { file, owner, root: body.root, size, removed: false }
   overlay.create(versionKey(record.identity), versionCodec, version)
+  if (body.visibility === 'private') overlay.put(privateKey(record.identity), MARK)
 }

@@ -10,7 +10,10 @@ export const REPUTATION_STEP = 100
 export const MIN_REPUTATION = 100
 export const MAX_REPUTATION = 3_000
 /** Where reputation starts: where anybody may join, a new user has hardly a say. */
-export const REPUTATION_BASE: Readonly<Record<NetworkParams['admission'], number>> = { open: 100 }
+export const REPUTATION_BASE: Readonly<Record<NetworkParams['admission'], number>> = {
+  open: 100,
+  invite: 1_000,
+}
 
 const shape = tuple(['agree', uint()], ['disagree', uint()])
 const codec = valueCodec(shape)

@@ -32,6 +32,8 @@ export interface Evaluation {
   readonly network: NetworkId
   /** Of the block that evaluates, which for a late record is not the one that holds it. */
   readonly height: number
+  /** Of that block, milliseconds UTC. */
+  readonly time: number
   /** Users whose vote on a version changed in this block. */
   readonly votesChanged: Map<VersionId, Set<UserId>>
 }

@@ -6,14 +6,13 @@
 import type { RecordId } from '../ids.ts'
 import type { Overlay, StateView } from '../view.ts'
 import type { Place } from './result.ts'
+import { MARK } from './value.ts'
 
 const ALL = 'waiting/'
 const DUE = 'due/'
 /** Decimal digits of a height and of an index: byte order of keys is chain order. */
 const HEIGHT_DIGITS = 16
 const INDEX_DIGITS = 5
-/** Canonical DAG-CBOR of null. */
-const MARK = Uint8Array.of(0xf6)
 
 export interface Waiter {
   readonly place: Place

@@ -5,13 +5,12 @@ import { encodeBody, encodeHeader, sealMessage } from '../../chain/codec.ts'
 import { nextDifficulty } from '../../chain/difficulty.ts'
 import { deviceKeyOf, type NetworkId } from '../../chain/ids.ts'
 import { selectRecords } from '../../chain/mempool.ts'
-import { evaluateBlock } from '../../chain/outcome.ts'
+import { type BlockEffect, evaluateBlock } from '../../chain/outcome.ts'
 import type { NetworkParams } from '../../chain/params.ts'
 import type { SignedRecord } from '../../chain/record.ts'
-import { readDevice } from '../../chain/state/devices.ts'
 import { earliestTime } from '../../chain/validate.ts'
 import { HASH_BYTES, SIGNATURE_BYTES } from '../../common/crypto.ts'
-import { assert } from '../../common/errors.ts'
+import { assert, CairnError } from '../../common/errors.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { Signer } from './own-records.ts'
 
@@ -43,12 +42,8 @@ export function buildTemplate(
   now: number,
 ): BlockTemplate | undefined {
   const { store, signer } = components
-  const records = selectRecords(store.state, init.params, pending)
-  if (records.length === 0) return undefined
-  const admitsItself = records.some(
-    ({ device, sequence }) => device === signer.device && sequence === 0,
-  )
-  if (readDevice(store.state, signer.device)?.active !== true && !admitsItself) return undefined
+  const selected = selectRecords(store.state, init.params, pending)
+  if (selected.length === 0) return undefined
   const miner = deviceKeyOf(signer.device)
   assert(miner !== undefined, 'a signer is a device')
 
@@ -57,12 +52,18 @@ export function buildTemplate(
   assert(parent !== undefined, 'there is a genesis block')
   const time = Math.max(now, earliestTime(ancestors))
   const height = parent.height + 1
-  const body = encodeBody(records)
-  const effect = evaluateBlock(
-    store.state,
-    { params: init.params, network: init.network, height, time, miner: signer.device },
-    records,
+  const evaluated = evaluate(
+    (records) =>
+      evaluateBlock(
+        store.state,
+        { params: init.params, network: init.network, height, time, miner: signer.device },
+        records,
+      ),
+    selected,
   )
+  if (evaluated === undefined) return undefined
+  const { effect, records } = evaluated
+  const body = encodeBody(records)
   const unsealed: BlockHeader = {
     version: 1,
     network: init.network,
@@ -79,4 +80,31 @@ export function buildTemplate(
   assert(effect.digest.length === HASH_BYTES, 'an outcome is a hash')
   const header = { ...unsealed, seal: signer.sign(sealMessage(unsealed)) }
   return { header: encodeHeader(header).bytes, difficulty: header.difficulty, body }
+}
+
+/**
+ * What a body of these records does. A revocation, or one that waited and is evaluated by this very block, may
+ * shut out records that were selected after it: these are left for later.
+ *
+ * @returns undefined when nothing is left, or this device may not seal
+ */
+function evaluate(
+  run: (records: readonly SignedRecord[]) => BlockEffect,
+  selected: readonly SignedRecord[],
+): { effect: BlockEffect; records: readonly SignedRecord[] } | undefined {
+  let records = selected
+  while (records.length > 0) {
+    try {
+      return { effect: run(records), records }
+    } catch (error) {
+      if (!(error instanceof CairnError)) throw error
+      if (error.code === 'MINER_NOT_ACTIVE') return undefined
+      const out = records.find(({ id }) => id === error.details.record)
+      if (error.code !== 'RECORD_NOT_INCLUDABLE' || out === undefined) throw error
+      records = records.filter(
+        ({ device, sequence }) => device !== out.device || sequence < out.sequence,
+      )
+    }
+  }
+  return undefined
 }

@@ -1,7 +1,7 @@
 /** Checks what a person gives for a file: name, folders, media type, visibility. */
 import { lookup } from 'mime-types'
 import { checkName, mediaTypeShape } from '../../chain/names.ts'
-import { MAX_FOLDER_DEPTH } from '../../chain/record.ts'
+import { MAX_FOLDER_DEPTH } from '../../chain/record-bodies.ts'
 import { fileError } from './errors.ts'
 import type { AddOptions } from './types.ts'
 

@@ -1,6 +1,7 @@
 /** Verbs that sign: add, update, remove. Content is on the disk before the record that names it. */
 import type { FileId } from '../../chain/ids.ts'
-import { MAX_PARENTS, type SignedRecord, type Statement } from '../../chain/record.ts'
+import type { SignedRecord, Statement } from '../../chain/record.ts'
+import { MAX_PARENTS } from '../../chain/record-bodies.ts'
 import { toHex } from '../../common/bytes.ts'
 import type { FileEntry } from '../../storage/projections.ts'
 import type { FilesComponents } from './components.ts'

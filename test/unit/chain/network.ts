@@ -1,5 +1,6 @@
 /** A small network in memory for the tests of the rules: devices that sign, and a state that blocks change. */
-import { admissionMessage, genesisOf, signRecord } from '../../../src/chain/codec.ts'
+import { admissionMessage } from '../../../src/chain/admissions.ts'
+import { genesisOf, signRecord } from '../../../src/chain/codec.ts'
 import {
   type ContentId,
   type DeviceId,

@@ -12,7 +12,7 @@ import {
 import { CHAIN_ERRORS } from '../../../src/chain/errors.ts'
 import { decodeParams, networkIdOf } from '../../../src/chain/params.ts'
 import { REASONS } from '../../../src/chain/reasons.ts'
-import { recordBodies } from '../../../src/chain/record.ts'
+import { recordBodies } from '../../../src/chain/record-bodies.ts'
 import { checkHeader } from '../../../src/chain/validate.ts'
 import { fromHex, toHex } from '../../../src/common/bytes.ts'
 import { sha256 } from '../../../src/common/crypto.ts'

@@ -1,5 +1,5 @@
 /** vote, votes. */
-import { MAX_COMMENT_CHARACTERS } from '../../../chain/record.ts'
+import { MAX_COMMENT_CHARACTERS } from '../../../chain/record-bodies.ts'
 import { segment } from '../../client/segment.ts'
 import { interfaceError } from '../../errors.ts'
 import type { Tally, Vote } from '../../http/api-files.ts'

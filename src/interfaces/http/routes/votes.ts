@@ -1,5 +1,5 @@
 /** What people think of a file. */
-import { MAX_COMMENT_CHARACTERS } from '../../../chain/record.ts'
+import { MAX_COMMENT_CHARACTERS } from '../../../chain/record-bodies.ts'
 import type { NodeApi } from '../api.ts'
 import { objectOf, ok, type Route, route } from '../route.ts'
 import { pickVersion } from '../versions.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
+import { admissionMessage } from '../../../../src/chain/admissions.ts'
 import {
-  admissionMessage,
   decodeHeader,
   encodeBody,
   encodeHeader,
