@@ -17,14 +17,17 @@ import { type BlockTable, createBlockTable, type StoredBlock } from './block-tab
 import { storageError } from './errors.ts'
 import { createEviction } from './eviction.ts'
 import { createFileProjection } from './file-projection.ts'
+import type { DeviceHead } from './head-list.ts'
 import { createProjections, type Projections } from './projections.ts'
-import { createRecordTable, type DeviceHead, type StoredRecord } from './record-table.ts'
+import { createRecordTable, type StoredRecord } from './record-table.ts'
+import { createRecordWalk } from './record-walk.ts'
 import type { Database } from './sqlite.ts'
 import { createStateTable } from './state-table.ts'
 import { decodeUndo, encodeUndo } from './undo.ts'
 
 export type { BlockStatus, StoredBlock } from './block-table.ts'
-export type { DeviceHead, StoredRecord } from './record-table.ts'
+export type { DeviceHead } from './head-list.ts'
+export type { StoredRecord } from './record-table.ts'
 
 export interface ChainStore {
   /**
@@ -84,16 +87,28 @@ export interface ChainStore {
   /** Devices with pending records, in order. */
   pendingDevices(): DeviceId[]
   pendingCount(): number
-  /** Records without a known successor. */
-  deviceHeads(): DeviceHead[]
+  /** Pending records of a device; counts no further than `limit`. */
+  pendingCountOf(device: DeviceId, limit: number): number
+  /** Records without a known successor, by device, then sequence. The same list until something changed. */
+  deviceHeads(): readonly DeviceHead[]
+  headsOf(device: DeviceId): DeviceHead[]
+  /**
+   * Encoded records of the hash chain that ends with `head`, after the newest of `have`, oldest first; at most
+   * `limit`, and then the oldest of them.
+   */
+  recordsBack(head: RecordId, have: readonly RecordId[], limit: number): Uint8Array[]
+  /** Ids of a device's records with this sequence, at most `limit`. */
+  recordIdsAt(device: DeviceId, sequence: number, limit: number): RecordId[]
   /** A device's records with this sequence; several: it equivocated. */
   recordsAt(device: DeviceId, sequence: number): StoredRecord[]
   /** The record of a device with the highest sequence. */
   newestOf(device: DeviceId): StoredRecord | undefined
   /** The newest record of this device: `newestOf`, by the name that callers who sign look for. */
   ownNewest(device: DeviceId): StoredRecord | undefined
-  /** Bounds the foreign records that were never confirmed; how many were deleted. See eviction.ts. */
-  evictForeign(maxRecords: number, maxBytes: number): number
+  /** Foreign records that were never confirmed and are in no stored body. */
+  foreignCount(): number
+  /** Deletes of these until `keep` are left, in bounded work; how many were deleted. See eviction.ts. */
+  evictForeign(keep: number): number
 
   readonly projections: Projections
   /** Makes the read models anew from the records. */
@@ -110,6 +125,7 @@ export function createChainStore(db: Database): ChainStore {
   const files = createFileProjection(db, records)
   const projections = createProjections({ db, files, records })
   const eviction = createEviction(db, records)
+  const walk = createRecordWalk(db, records)
   db.beforeCommit(records.settle)
 
   const getMeta = db.prepare<{ value: Uint8Array }>('SELECT value FROM meta WHERE key = ?')
@@ -264,12 +280,16 @@ export function createChainStore(db: Database): ChainStore {
     recordCount: records.count,
     pendingDevices: records.pendingDevices,
     pendingCount: records.pendingCount,
+    pendingCountOf: records.pendingCountOf,
     deviceHeads: records.heads,
+    headsOf: records.headsOf,
+    recordsBack: walk.back,
+    recordIdsAt: walk.idsAt,
     recordsAt: records.at,
     newestOf: records.newest,
     ownNewest: records.newest,
-    evictForeign: (maxRecords, maxBytes) =>
-      db.join(() => eviction.evict(maxRecords, maxBytes, files.forgotten)),
+    foreignCount: eviction.count,
+    evictForeign: (keep) => db.join(() => eviction.evict(keep, files.forgotten)),
 
     projections,
     rebuildProjections: files.rebuild,

@@ -2,80 +2,96 @@
  * The bound on foreign records that were never confirmed. Own ones, those that were ever on the best chain, and
  * those in a stored body are never evicted.
  *
- * A device's records stay contiguous: with a record go all after it, so that a peer that is told the newest one
- * known here sends what is missing.
+ * A device's records stay contiguous: only a record without a successor goes, so that a peer that is told the
+ * newest one known here sends what is missing.
  */
 import type { DeviceId } from '../chain/ids.ts'
 import type { SignedRecord } from '../chain/record.ts'
 import type { RecordTable } from './record-table.ts'
 import type { Database } from './sqlite.ts'
 
+/** Records looked at in one call, those that have to stay too: some ten milliseconds. */
+const MAX_LOOKS = 4096
+/** Rows read at a time. */
+const PAGE_ROWS = 256
+
 export interface Eviction {
+  /** Records that may be evicted, without those that have to stay for what follows them. */
+  count(): number
   /**
-   * Deletes the longest-known ones until at most `maxRecords` with at most `maxBytes` are left.
+   * Deletes until at most `keep` are left, or this call has done its share of the work: of the device with the
+   * longest-known one its newest first, then of the next device.
    *
    * @param forgotten - told of each
    * @returns how many were deleted
    */
-  evict(
-    maxRecords: number,
-    maxBytes: number,
-    forgotten: (number: number, record: SignedRecord) => void,
-  ): number
+  evict(keep: number, forgotten: (number: number, record: SignedRecord) => void): number
 }
 
 interface Loose {
   number: number
   device: DeviceId
-  sequence: number
-  /** 1: a later record of the device has to stay. */
-  below: number
+  received: number
 }
 
 const LOOSE = 'own = 0 AND ever = 0 AND in_body = 0'
+const FIRST = { received: -1, number: 0 }
 
 export function createEviction(db: Database, records: RecordTable): Eviction {
-  const held = db.prepare<{ count: number; bytes: number | null }>(
-    `SELECT count(*) AS count, sum(length(bytes)) AS bytes FROM records WHERE ${LOOSE}`,
-  )
-  // Below a record that stays only the other side of an equivocation may go: it leads nowhere.
+  const held = db.prepare<{ count: number }>(`SELECT count(*) AS count FROM records WHERE ${LOOSE}`)
   const oldest = db.prepare<Loose>(
-    `SELECT number, device, sequence,
-       EXISTS (SELECT 1 FROM records AS later WHERE later.device = records.device
-         AND later.sequence > records.sequence AND NOT (${LOOSE})) AS below
-     FROM records WHERE ${LOOSE} AND (below = 0 OR
-       EXISTS (SELECT 1 FROM records AS twin WHERE twin.device = records.device
-         AND twin.sequence = records.sequence AND NOT (${LOOSE})))
-     ORDER BY received, number LIMIT 1`,
+    `SELECT number, device, received FROM records WHERE ${LOOSE} AND received >= ?1
+     AND (received > ?1 OR number > ?2) ORDER BY received, number LIMIT ${PAGE_ROWS}`,
   )
-  const tail = db.prepare<{ number: number }>(
-    `SELECT number FROM records WHERE device = ? AND sequence >= ? AND ${LOOSE}
-     ORDER BY sequence DESC, number DESC`,
+  // What was never confirmed has no height: so the index of pending records serves.
+  const newestOf = db.prepare<{ number: number }>(
+    `SELECT number FROM records WHERE device = ? AND height IS NULL AND ${LOOSE}
+     ORDER BY sequence DESC, number DESC LIMIT ?`,
   )
+  /** Where the next call goes on: records that have to stay must not be all that each call looks at. */
+  let cursor: { received: number; number: number } = FIRST
+
+  const count = (): number => held.get()?.count ?? 0
+
+  const drop = (number: number, record: SignedRecord): void => {
+    records.forget(number)
+    const before = record.previous === null ? undefined : records.number(record.previous)
+    if (before !== undefined) records.restoreHead(before)
+  }
 
   return {
-    evict: (maxRecords, maxBytes, forgotten) => {
-      const have = held.get()
-      let count = have?.count ?? 0
-      let bytes = have?.bytes ?? 0
+    count,
+    evict: (keep, forgotten) => {
+      let excess = count() - keep
+      if (excess <= 0) return 0
       let evicted = 0
-      while (count > maxRecords || bytes > maxBytes) {
-        const first = oldest.get()
-        if (first === undefined) break
-        const numbers =
-          first.below === 1
-            ? [first.number]
-            : tail.all(first.device, first.sequence).map((row) => row.number)
-        for (const number of numbers) {
-          const record = records.record(number)
-          if (record === undefined) continue
-          records.forget(number)
-          const before = record.previous === null ? undefined : records.number(record.previous)
-          if (before !== undefined) records.restoreHead(before)
-          forgotten(number, record)
-          count -= 1
-          bytes -= record.bytes.length
-          evicted += 1
+      let looks = 0
+      let wrapped = cursor === FIRST
+      const seen = new Set<DeviceId>()
+      while (excess > 0 && looks < MAX_LOOKS) {
+        const page = oldest.all(cursor.received, cursor.number)
+        if (page.length === 0) {
+          cursor = FIRST
+          if (wrapped) break
+          wrapped = true
+          continue
+        }
+        for (const row of page) {
+          if (excess <= 0 || looks >= MAX_LOOKS) break
+          cursor = row
+          looks += 1
+          if (seen.has(row.device)) continue
+          seen.add(row.device)
+          for (const { number } of newestOf.all(row.device, MAX_LOOKS - looks)) {
+            if (excess <= 0) break
+            looks += 1
+            const record = records.record(number)
+            if (record === undefined || records.hasSuccessor(record)) continue
+            drop(number, record)
+            forgotten(number, record)
+            excess -= 1
+            evicted += 1
+          }
         }
       }
       return evicted

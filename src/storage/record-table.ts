@@ -4,11 +4,12 @@
  * does not own: what a record means for lists (projections), whether it may be included (chain/mempool.ts)
  */
 import { decodeRecord } from '../chain/codec.ts'
-import type { BlockId, DeviceId, RecordId } from '../chain/ids.ts'
+import type { BlockId, DeviceId } from '../chain/ids.ts'
 import type { RecordOutcome } from '../chain/outcome.ts'
 import type { SignedRecord } from '../chain/record.ts'
 import { MIB } from '../common/limits.ts'
 import { createCache } from './cache.ts'
+import { createHeadList, type DeviceHead } from './head-list.ts'
 import { rootOf, subjectOf } from './record-facts.ts'
 import type { Database } from './sqlite.ts'
 
@@ -41,12 +42,6 @@ export interface StoredRecord {
   readonly received: number
 }
 
-export interface DeviceHead {
-  readonly device: DeviceId
-  readonly sequence: number
-  readonly id: RecordId
-}
-
 export interface RecordTable {
   number(id: string): number | undefined
   /** Stores it unless it is known; `added` tells. */
@@ -70,9 +65,15 @@ export interface RecordTable {
   /** Devices with pending records. */
   pendingDevices(): DeviceId[]
   pendingCount(): number
+  /** Pending records of a device; counts no further than `limit`. */
+  pendingCountOf(device: DeviceId, limit: number): number
   /** Writes what waits and forgets the records of the transaction. Called last before each commit. */
   settle(): void
-  heads(): DeviceHead[]
+  /** By device, then sequence. */
+  heads(): readonly DeviceHead[]
+  headsOf(device: DeviceId): DeviceHead[]
+  /** Whether a record is known that follows it. */
+  hasSuccessor(record: SignedRecord): boolean
   at(device: DeviceId, sequence: number): StoredRecord[]
   newest(device: DeviceId): StoredRecord | undefined
   /** See heads: `number` has lost its successor. */
@@ -139,9 +140,17 @@ export function createRecordTable(
   const pendingCount = db.prepare<{ n: number }>(
     'SELECT count(*) AS n FROM records WHERE height IS NULL',
   )
+  const pendingCountOf = db.prepare<{ n: number }>(
+    `SELECT count(*) AS n FROM
+     (SELECT 1 FROM records WHERE device = ? AND height IS NULL LIMIT ?)`,
+  )
+  const HEADS = `SELECT record_heads.device, record_heads.sequence, id FROM record_heads
+    JOIN records ON number = record`
   const heads = db.prepare<DeviceHead>(
-    `SELECT record_heads.device, record_heads.sequence, id FROM record_heads
-     JOIN records ON number = record ORDER BY record_heads.device, record_heads.sequence, id`,
+    `${HEADS} ORDER BY record_heads.device, record_heads.sequence, id`,
+  )
+  const headsOf = db.prepare<DeviceHead>(
+    `${HEADS} WHERE record_heads.device = ? ORDER BY record_heads.sequence, id`,
   )
   const addHead = db.prepare('INSERT OR IGNORE INTO record_heads VALUES (?, ?, ?)')
   const removeHead = db.prepare(
@@ -167,11 +176,16 @@ export function createRecordTable(
   const fresh = new Map<number, SignedRecord>()
   /** Heads that are not in the table yet: of a device's many new records one remains. */
   const newHeads = new Map<number, SignedRecord>()
+  const headList = createHeadList({
+    all: () => heads.all(),
+    of: (device) => headsOf.all(device),
+  })
   const flush = (): void => {
     for (const [number, { device, sequence }] of newHeads) addHead.run(device, sequence, number)
     newHeads.clear()
   }
   db.onRollback(() => {
+    headList.clear()
     newHeads.clear()
     fresh.clear()
     decoded.clear()
@@ -231,6 +245,7 @@ export function createRecordTable(
         record.bytes,
       )
       numbers.set(id, number)
+      headList.changed(device)
       if (fresh.size >= MAX_FRESH) fresh.clear()
       fresh.set(number, record)
       const before = record.previous === null ? undefined : table.number(record.previous)
@@ -266,14 +281,20 @@ export function createRecordTable(
     count: () => count.get()?.n ?? 0,
     pendingDevices: () => pendingDevices.all().map(({ device }) => device),
     pendingCount: () => pendingCount.get()?.n ?? 0,
+    pendingCountOf: (device, limit) => pendingCountOf.get(device, limit)?.n ?? 0,
     settle: () => {
       flush()
       fresh.clear()
     },
     heads: () => {
       flush()
-      return heads.all()
+      return headList.get()
     },
+    headsOf: (device) => {
+      flush()
+      return headsOf.all(device)
+    },
+    hasSuccessor,
     at: (device, sequence) => at.all(device, sequence).map(stored),
     newest: (device) => {
       const row = newest.get(device)
@@ -283,12 +304,14 @@ export function createRecordTable(
       const record = table.record(number)
       if (record === undefined || hasSuccessor(record)) return
       flush()
+      headList.changed(record.device)
       addHead.run(record.device, record.sequence, number)
     },
     forget: (number) => {
       const record = table.record(number)
       if (record === undefined) return
       newHeads.delete(number)
+      headList.changed(record.device)
       removeHead.run(record.device, record.sequence, number)
       remove.run(number)
       fresh.delete(number)

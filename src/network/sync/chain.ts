@@ -38,8 +38,8 @@ export interface SyncSource {
   headersAfter(locator: readonly BlockId[], limit: number): Uint8Array[]
   /** Encoded bodies in the order of `ids`; undefined where one is not here. Lazy: read one by one. */
   bodies(ids: readonly BlockId[]): Iterable<Uint8Array | undefined>
-  /** Pending, confirmed, on losing branches or kept aside. */
-  heads(): DeviceHead[]
+  /** Pending, confirmed, on losing branches or kept aside. The same list until something changed. */
+  heads(): readonly DeviceHead[]
   hasRecord(id: RecordId): boolean
   /**
    * Records of the hash chain that ends with `head`, after the newest of `have`, oldest first, each one

@@ -130,14 +130,29 @@ export function decodeAnswer(encoded: Uint8Array): SyncAnswer {
 
 type EncodedHead = Shaped<typeof headShape>
 
+/** Of a head, and of a whole list: asked for again and again while little of it changes. */
+const encodedHeads = new WeakMap<DeviceHead, EncodedHead>()
+const encodedLists = new WeakMap<readonly DeviceHead[], readonly EncodedHead[]>()
+const digests = new WeakMap<readonly DeviceHead[], Uint8Array>()
+
 /** Heads as they travel: by the device's key bytes, then by the record's digest. */
-export function toEncodedHeads(heads: readonly DeviceHead[]): EncodedHead[] {
+export function toEncodedHeads(heads: readonly DeviceHead[]): readonly EncodedHead[] {
+  const known = encodedLists.get(heads)
+  if (known !== undefined) return known
   const encoded: EncodedHead[] = []
   for (const head of heads) {
-    const device = deviceKeyOf(head.device)
-    if (device !== undefined) encoded.push({ device, sequence: head.sequence, id: head.id })
+    let one = encodedHeads.get(head)
+    if (one === undefined) {
+      const device = deviceKeyOf(head.device)
+      if (device === undefined) continue
+      one = { device, sequence: head.sequence, id: head.id }
+      encodedHeads.set(head, one)
+    }
+    encoded.push(one)
   }
-  return encoded.sort(comparePlaces)
+  encoded.sort(comparePlaces)
+  encodedLists.set(heads, encoded)
+  return encoded
 }
 
 export function fromEncodedHead(head: EncodedHead): DeviceHead {
@@ -151,13 +166,21 @@ export function comparePlaces(a: Place, b: Place): number {
   return compareBytes(a.device, b.device) || compareBytes(digestOf(a.id), digestOf(b.id))
 }
 
-/** SHA-256 over the heads in their order: two nodes with the same one hold the same records. */
+/**
+ * SHA-256 over the heads in their order: two nodes with the same one hold the same records.
+ *
+ * @param heads - not changed any more: what was computed of a list is kept with it
+ */
 export function headsDigest(heads: readonly DeviceHead[]): Uint8Array {
+  const known = digests.get(heads)
+  if (known !== undefined) return known
   const encoded = toEncodedHeads(heads)
   const all = new Uint8Array(encoded.length * (KEY_BYTES + HASH_BYTES))
   for (const [index, head] of encoded.entries()) {
     all.set(head.device, index * (KEY_BYTES + HASH_BYTES))
     all.set(digestOf(head.id), index * (KEY_BYTES + HASH_BYTES) + KEY_BYTES)
   }
-  return sha256(all)
+  const digest = sha256(all)
+  digests.set(heads, digest)
+  return digest
 }

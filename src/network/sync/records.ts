@@ -1,4 +1,5 @@
 /** The last part of a run: records that the peer knows and this node does not, pending ones before all. */
+import { decodeRecord } from '../../chain/codec.ts'
 import { networkError } from '../errors.ts'
 import type { DeviceHead, SyncChain } from './chain.ts'
 import { MAX_LOCATOR_IDS, MAX_WANTS } from './messages.ts'
@@ -34,12 +35,21 @@ export async function syncRecords(
     count += accepted
     const rest = batch.filter(({ id }) => !chain.hasRecord(id))
     const stuck = accepted === 0 && rest.length === batch.length
-    // Given, but nothing here leads to it: the body of an invalid block may hold such a record. No fault of theirs.
     if (stuck && records.length === 0) withheld += batch.length
-    missing = stuck ? missing.slice(batch.length) : [...rest, ...missing.slice(batch.length)]
+    // Given and not taken, as when a device has too many that wait: what others wrote must not wait for it.
+    const useless = stuck ? answered(batch, records) : 0
+    missing = stuck ? missing.slice(useless) : [...rest, ...missing.slice(batch.length)]
   }
   if (withheld > 0) throw networkError('SYNC_RECORDS_WITHHELD', { peer: peer.id, count: withheld })
   return count
+}
+
+/** How many of these were looked at for the answer: records come in the order of the heads. */
+function answered(batch: readonly DeviceHead[], records: readonly Uint8Array[]): number {
+  const last = records.at(-1)
+  const device = last === undefined ? undefined : decodeRecord(last).device
+  const at = batch.findLastIndex((head) => head.device === device)
+  return at === -1 ? batch.length : at + 1
 }
 
 async function missingHeads(

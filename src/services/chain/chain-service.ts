@@ -90,7 +90,7 @@ export function createChainService(
   const queue = createSerialQueue(MAX_QUEUED_JOBS)
   const importer = createImporter(components, { ...rules, device: signer.device })
   const own = createOwnRecords(components, network)
-  const pool = createPendingPool({ store, own, clock, events }, signer.device)
+  const pool = createPendingPool({ store, own, clock, events }, { device: signer.device })
   const intake = createIntake({ store, verifier }, rules)
   const plans = createHeaderPlans(store, intake)
   const source = createSyncSource(components, init.params)

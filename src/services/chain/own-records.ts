@@ -117,8 +117,7 @@ export function createOwnRecords(components: OwnRecordsComponents, network: Netw
   /** Pending records of this device beside the line, oldest first: what equivocation left behind. */
   const besides = (at: OwnLine): SignedRecord[] => {
     const found: SignedRecord[] = []
-    for (const head of store.deviceHeads()) {
-      if (head.device !== signer.device) continue
+    for (const head of store.headsOf(signer.device)) {
       let cursor: RecordId | null = head.id
       while (cursor !== null && !at.members.has(cursor)) {
         const stored: StoredRecord | undefined = store.record(cursor)

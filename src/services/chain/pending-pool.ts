@@ -1,6 +1,7 @@
 /**
  * Foreign records that are not in a block: stored within bounds, each after its predecessor, so that what a
- * device head stands for is always here without a gap.
+ * device head stands for is always here without a gap. A full pool lets go of those that waited for the longest
+ * time: what can enter a block does within minutes. They come again by sync from whoever keeps them.
  */
 
 import type { DeviceId } from '../../chain/ids.ts'
@@ -14,6 +15,10 @@ import { createWaitingRoom, MAX_ORPHAN_RECORDS } from './waiting-room.ts'
 
 /** Foreign records stored without a block: at 16 KiB each at most 1.6 GB, in practice some 50 MB. */
 export const MAX_FOREIGN_PENDING = 100_000
+/** Of one device: nobody fills the pool alone. A device with more of its own gives the rest as these are mined. */
+export const MAX_PENDING_OF_DEVICE = 10_000
+/** Records that leave a full pool at once, so that not each new one looks for the oldest. */
+const EVICTED_AT_ONCE = 1_000
 
 export interface PendingPool {
   /**
@@ -31,30 +36,49 @@ export function createPendingPool(
     readonly clock: Clock
     readonly events: Events<NodeEvents>
   },
-  device: DeviceId,
+  init: {
+    readonly device: DeviceId
+    /** Other bounds, for tests. */
+    readonly maxForeign?: number
+    readonly maxOfDevice?: number
+  },
 ): PendingPool {
+  const { device, maxForeign = MAX_FOREIGN_PENDING, maxOfDevice = MAX_PENDING_OF_DEVICE } = init
   const { store, own, clock, events } = components
   const orphans = createWaitingRoom<SignedRecord>(MAX_ORPHAN_RECORDS)
+
+  /** At least as many as there are: confirmed ones leave without a word. */
+  let held: number | undefined
+
+  const hasRoom = (): boolean => {
+    if (held === undefined || held >= maxForeign) held = store.foreignCount()
+    if (held < maxForeign) return true
+    held -= store.evictForeign(Math.max(0, maxForeign - EVICTED_AT_ONCE))
+    return held < maxForeign
+  }
 
   return {
     add: (records) => {
       let gap = false
       const stored: SignedRecord[] = []
       const queue = [...records]
-      let room = MAX_FOREIGN_PENDING - store.pendingCount()
+      const waiting = new Map<DeviceId, number>()
+      const waitingOf = (of: DeviceId): number =>
+        waiting.get(of) ?? store.pendingCountOf(of, maxOfDevice)
       store.transaction(() => {
         for (let record = queue.shift(); record !== undefined; record = queue.shift()) {
           if (store.hasRecord(record.id)) continue
+          const foreign = record.device !== device
+          // Before the look for its predecessor, which may have to leave.
+          if (foreign && (waitingOf(record.device) >= maxOfDevice || !hasRoom())) continue
           if (record.previous !== null && !store.hasRecord(record.previous)) {
             orphans.add(record.previous, record.id, record)
             gap = true
             continue
           }
-          if (record.device !== device) {
-            if (room <= 0) continue
-            room -= 1
-          }
-          store.putRecord(record, { own: record.device === device, received: clock.now() })
+          if (foreign) waiting.set(record.device, waitingOf(record.device) + 1)
+          if (foreign && held !== undefined) held += 1
+          store.putRecord(record, { own: !foreign, received: clock.now() })
           stored.push(record)
           queue.unshift(...orphans.take(record.id))
         }

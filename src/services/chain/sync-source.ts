@@ -9,8 +9,8 @@ import type { ChainStore } from '../../storage/chain-store.ts'
 
 /** Entries of a locator one by one, before the steps double (Bitcoin's getheaders does the same). */
 const DENSE_LOCATOR = 10
-/** Records walked back for one request: ids only, some 10 MB at the most. */
-const MAX_WALK = 100_000
+/** Records of one sequence in a locator: a device that wrote twice has two. */
+const MAX_TWINS = 2
 
 export function createSyncSource(
   components: { readonly store: ChainStore; readonly clock: Clock },
@@ -46,33 +46,18 @@ export function createSyncSource(
     },
     heads: () => store.deviceHeads(),
     hasRecord: (id) => store.hasRecord(id),
-    recordsBack: (head, have, limit) => {
-      const known = new Set(have)
-      const walked: RecordId[] = []
-      let cursor: RecordId | null = head
-      while (cursor !== null && !known.has(cursor) && walked.length < MAX_WALK) {
-        const stored = store.record(cursor)
-        if (stored === undefined) break
-        walked.push(cursor)
-        cursor = stored.record.previous
-      }
-      const oldest = walked.slice(-limit).reverse()
-      return oldest.flatMap((id) => store.record(id)?.record.bytes ?? [])
-    },
+    recordsBack: (head, have, limit) => store.recordsBack(head, have, limit),
     recordLocator: (device) => {
-      const ids: RecordId[] = []
-      for (const head of store.deviceHeads()) {
-        if (head.device !== device || ids.length + DENSE_LOCATOR > MAX_LOCATOR_IDS) continue
-        const wanted = new Set(locatorSteps(head.sequence))
-        let cursor: RecordId | null = head.id
-        while (cursor !== null && ids.length < MAX_LOCATOR_IDS) {
-          const stored = store.record(cursor)
-          if (stored === undefined) break
-          if (wanted.has(stored.record.sequence)) ids.push(cursor)
-          cursor = stored.record.previous
+      const ids = new Set<RecordId>()
+      for (const head of store.headsOf(device).reverse()) {
+        if (ids.size + DENSE_LOCATOR > MAX_LOCATOR_IDS) break
+        for (const sequence of locatorSteps(head.sequence)) {
+          for (const id of store.recordIdsAt(device, sequence, MAX_TWINS)) {
+            if (ids.size < MAX_LOCATOR_IDS) ids.add(id)
+          }
         }
       }
-      return ids
+      return [...ids]
     },
   }
 }

@@ -119,7 +119,7 @@ class Run {
     if (kind === 'write') this.write(pick)
     else if (kind === 'mine') this.mine(pick)
     else if (kind === 'switch') this.switch(choose(this.nodes, pick[0] ?? 0) as Node)
-    else this.store.evictForeign((pick[0] ?? 0) % 6, 1e9)
+    else this.store.evictForeign((pick[0] ?? 0) % 6)
   }
 
   check(): void {

@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict'
 import type { RecordId } from '../../../src/chain/ids.ts'
+import type { SignedRecord } from '../../../src/chain/record.ts'
 import { utf8 } from '../../../src/common/bytes.ts'
 import { silentLogger } from '../../../src/common/logger.ts'
 import { frame } from '../../../src/storage/block-table.ts'
 import { type ChainStore, createChainStore } from '../../../src/storage/chain-store.ts'
 import { openDatabase } from '../../../src/storage/database.ts'
 import type { Database } from '../../../src/storage/sqlite.ts'
-import { blockOn, fileAdd, switchTo, userCreate, write, writer } from './chain-model.ts'
+import {
+  blockOn,
+  fileAdd,
+  switchTo,
+  userCreate,
+  type Writer,
+  write,
+  writer,
+} from './chain-model.ts'
 import { dumpChain, dumpRecords } from './dump.ts'
 import { thrownCode } from './temporary.ts'
 
@@ -250,7 +259,7 @@ describe('storage/chain-store', () => {
     assert.equal(store.pending(2).length, 2)
   })
 
-  it('evicts foreign records that were never confirmed, longest known first, with what follows them', () => {
+  it('evicts foreign records that were never confirmed: of the longest known device its newest first', () => {
     const [a, b, c] = [writer(1), writer(2), writer(3)]
     const own = write(a, userCreate('Ann'))
     const confirmed = write(b, userCreate('Ben'))
@@ -262,33 +271,88 @@ describe('storage/chain-store', () => {
     for (const [n, record] of loose.entries())
       store.putRecord(record, { own: false, received: 10 + n })
     for (const record of other) store.putRecord(record, { own: false, received: 20 })
-    assert.equal(store.projections.countFiles(), 4)
-    assert.equal(store.evictForeign(5, 1e9), 0)
-    assert.equal(store.evictForeign(4, 1e9), 3)
-    assert.deepEqual(
+    const heads = (): string[] =>
       store
         .deviceHeads()
         .map((head) => head.id)
-        .sort(),
-      [own.id, confirmed.id, other[1]?.id].sort(),
-    )
-    assert.equal(store.projections.countFiles(), 1)
-    assert.equal(store.evictForeign(4, 1), 2)
-    assert.deepEqual(
-      store
-        .pending()
-        .map((entry) => entry.record.id)
-        .sort(),
-      [own.id, confirmed.id].sort(),
-    )
+        .sort()
+    const ids = (...records: ({ id: string } | undefined)[]): string[] =>
+      records.flatMap((record) => record?.id ?? []).sort()
+    assert.equal(store.projections.countFiles(), 4)
+    assert.equal(store.foreignCount(), 5)
+    assert.deepEqual(heads(), ids(own, loose[2], other[1]))
+    assert.equal(store.evictForeign(5), 0)
+    assert.equal(store.evictForeign(4), 1)
+    assert.deepEqual(heads(), ids(own, loose[1], other[1]))
+    assert.equal(store.evictForeign(1), 3)
+    assert.deepEqual(heads(), ids(own, confirmed, other[0]))
+    assert.equal(store.projections.countFiles(), 0)
+    assert.equal(store.evictForeign(0), 1)
+    assert.deepEqual(ids(...store.pending().map(({ record }) => record)), ids(own, confirmed))
+    assert.deepEqual(heads(), ids(own, confirmed))
     for (const record of loose) store.putRecord(record, { own: false, received: 30 })
     assert.equal(store.projections.countFiles(), 3)
     store.putRecord(loose[2] as typeof own, { own: true, received: 31 })
     assert.equal(
-      store.evictForeign(0, 0),
+      store.evictForeign(0),
       0,
       'a device’s records stay contiguous below one that stays',
     )
+  })
+
+  it('walks back along one branch of a device that wrote twice', () => {
+    const a = writer(1)
+    const records = [write(a, userCreate('Ann'))]
+    for (let n = 1; n < 20; n += 1) records.push(write(a, fileAdd(`${n}`)))
+    const fork = records[9] as SignedRecord
+    const twins = [write(a, fileAdd('twin'), { after: fork })]
+    for (let n = 11; n < 15; n += 1) twins.push(write(a, fileAdd(`twin ${n}`)))
+    for (const record of [...records, ...twins]) {
+      store.putRecord(record, { own: false, received: 1 })
+    }
+    const back = (head: SignedRecord | undefined, have: (SignedRecord | undefined)[], limit = 99) =>
+      store.recordsBack(
+        head?.id as RecordId,
+        have.flatMap((record) => record?.id ?? []),
+        limit,
+      )
+    const bytes = (list: readonly SignedRecord[]) => list.map((record) => record.bytes)
+    assert.deepEqual(back(records[19], []), bytes(records))
+    assert.deepEqual(back(records[19], [], 3), bytes(records.slice(0, 3)))
+    assert.deepEqual(back(records[19], [twins[4], records[5]]), bytes(records.slice(6)))
+    assert.deepEqual(back(twins[4], [records[12]]), bytes([...records.slice(0, 10), ...twins]))
+    assert.deepEqual(back(twins[4], [twins[1], records[3]]), bytes(twins.slice(2)))
+    assert.deepEqual(
+      store.recordIdsAt(a.device, 10, 2).sort(),
+      [records[10]?.id, twins[0]?.id].sort(),
+    )
+    assert.deepEqual(
+      store.headsOf(a.device).map(({ id }) => id),
+      [twins[4]?.id, records[19]?.id],
+    )
+  })
+
+  it('the list of heads follows each change, and stays the same while nothing changes', () => {
+    const writers = [1, 2, 3, 4].map(writer)
+    const expected = (): string[] => writers.flatMap(({ last }) => last?.id ?? [])
+    const heads = (): string[] => store.deviceHeads().map(({ id }) => id)
+    writers.sort((a, b) => (a.device < b.device ? -1 : 1))
+    for (let n = 0; n < 12; n += 1) {
+      const by = writers[(n * 7) % 4] as (typeof writers)[number]
+      const statement = by.last === undefined ? userCreate('x') : fileAdd(`${n}`)
+      store.putRecord(write(by, statement), { own: false, received: n })
+      assert.deepEqual(heads(), expected())
+      assert.equal(store.deviceHeads(), store.deviceHeads())
+    }
+    const before = expected()
+    assert.throws(() =>
+      store.transaction(() => {
+        store.putRecord(write(writers[0] as Writer, fileAdd('gone')), { own: false, received: 1 })
+        assert.deepEqual(heads(), expected())
+        throw new Error('stop')
+      }),
+    )
+    assert.deepEqual(heads(), before)
   })
 
   it('keeps small values of the caller', () => {
