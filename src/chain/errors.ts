@@ -6,7 +6,7 @@ import { errorFamily } from '../common/errors.ts'
 
 export const CHAIN_ERRORS = {
   RECORD_SIZE: {
-    says: 'A record has {bytes} bytes; at most {limit} are allowed. Shorten its names or its comment.',
+    says: 'A record has {bytes:byte}; at most {limit} are allowed. Shorten its names or its comment.',
     verdict: 'reject',
   },
   RECORD_SIGNATURE: {
@@ -22,7 +22,7 @@ export const CHAIN_ERRORS = {
     verdict: 'reject',
   },
   BODY_SIZE: {
-    says: 'The body of a block has {bytes} bytes; at most {limit} are allowed.',
+    says: 'The body of a block has {bytes:byte}; at most {limit} are allowed.',
     verdict: 'reject',
   },
   BLOCK_BODY: {

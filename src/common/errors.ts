@@ -4,9 +4,14 @@
  * Nothing in this project matches on message text.
  */
 
+import { count } from './plural.ts'
+
 /** What a domain says of one of its codes. */
 export interface ErrorEntry {
-  /** What happened and what to do, for a person. `{name}` is replaced by the detail of that name. */
+  /**
+   * What happened and what to do, for a person. `{name}` is replaced by the detail of that name, `{name:file}` by
+   * that number of files: `1 file`, `2 files`.
+   */
   readonly says: string
   /**
    * For what came from a peer: `reject` counts against the peer that sent it (it could have known),
@@ -50,8 +55,13 @@ export function errorFamily<const Table extends Readonly<Record<string, ErrorEnt
   return (code, details = {}, cause) => {
     const entry = table[code]
     assert(entry !== undefined, `unknown error code ${code}`)
-    const message = entry.says.replace(/\{(\w+)\}/g, (_, name: string) =>
-      String(details[name] ?? '?'),
+    const message = entry.says.replace(
+      /\{(\w+)(?::(\w+))?\}/g,
+      (_, name: string, unit?: string) => {
+        const detail = details[name] ?? '?'
+        if (unit === undefined) return String(detail)
+        return typeof detail === 'number' ? count(detail, unit) : `${detail} ${unit}s`
+      },
     )
     return new CairnError(code, message, {
       details,

@@ -15,12 +15,12 @@ export const INTERFACE_ERRORS = {
   },
   ORIGIN_REFUSED: { says: 'Web pages of other origins may not use this node.' },
   BODY_TOO_LARGE: {
-    says: 'The body of the request is larger than the {limit} bytes allowed here.',
+    says: 'The body of the request is larger than the {limit:byte} allowed here.',
   },
-  BODY_STALLED: { says: 'No data came for {seconds} seconds; the upload was given up.' },
+  BODY_STALLED: { says: 'No data came for {seconds:second}; the upload was given up.' },
   BODY_INCOMPLETE: { says: 'The upload ended before it was complete; nothing was added.' },
   MEDIA_TYPE_UNKNOWN: { says: 'The body has the type {found}; this takes {allowed}.' },
-  RANGE_UNSATISFIABLE: { says: 'The range lies outside of the {size} bytes.' },
+  RANGE_UNSATISFIABLE: { says: 'The range lies outside of the {size:byte}.' },
   VERSION_NOT_FOUND: {
     says: 'The file {name} has no version {version}; it has {count}. See its history.',
   },
@@ -33,7 +33,7 @@ export const INTERFACE_ERRORS = {
   NOT_PUBLIC: { says: 'Nothing public here has the CID {cid}.' },
   FORMAT_UNKNOWN: { says: 'The format {format} is not served here; raw and car are.' },
   PATH_NOT_FOUND: { says: 'There is no {segment} under {parent}.' },
-  GATEWAY_TIMEOUT: { says: 'The content was not found in {seconds} seconds. Try again later.' },
+  GATEWAY_TIMEOUT: { says: 'The content was not found in {seconds:second}. Try again later.' },
   USAGE: { says: '{why}' },
   NO_NODE: {
     says: 'No node is running for {dataDir}. Start one with: cairn start',
@@ -49,7 +49,7 @@ export const INTERFACE_ERRORS = {
   NODE_RUNS: { says: 'A node runs already for {dataDir} (process {pid}, {url}).' },
   NODE_START: { says: 'The node did not start: {why}' },
   NODE_STOP_TIMEOUT: {
-    says: 'The node (process {pid}) has not stopped within {seconds} seconds; it may still be flushing. See its log: {log}',
+    says: 'The node (process {pid}) has not stopped within {seconds:second}; it may still be flushing. See its log: {log}',
   },
   PORT_IN_USE: {
     says: 'Port {port} on {host} is in use ({what}). Choose another with {flag}, or stop the program that has it.',
@@ -69,10 +69,10 @@ export const INTERFACE_ERRORS = {
     says: 'What arrived for {name} does not have the hash that its record says. The partial file {path} was removed.',
   },
   NOT_CONFIRMED: {
-    says: 'It is stored and will not be lost, but it was not confirmed within {seconds} seconds.',
+    says: 'It is stored and will not be lost, but it was not confirmed within {seconds:second}.',
   },
   CHAIN_DAMAGED: { says: 'The chain on this device is damaged: {problem}' },
-  CHECKS_FAILED: { says: '{count} of the checks failed; the remedies stand beside them.' },
+  CHECKS_FAILED: { says: '{count:check} failed; the remedies stand beside what was found.' },
   INTERRUPTED: { says: 'Interrupted.' },
 } as const
 

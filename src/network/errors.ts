@@ -29,7 +29,7 @@ export const NETWORK_ERRORS = {
   /** The peers file is not there or cannot be read. */
   PEERS_FILE_READ: { says: 'The peers file {path} cannot be read: {why}.' },
   /** A message is too long to be sent by gossip; it would silence the connection. */
-  GOSSIP_TOO_LARGE: { says: 'A message of {size} bytes is too large to pass on: at most {limit}.' },
+  GOSSIP_TOO_LARGE: { says: 'A message of {size:byte} is too large to pass on: at most {limit}.' },
   /** The part is not started, or was stopped. */
   NETWORK_STOPPED: { says: 'The network part of the node is not running.' },
 
@@ -73,7 +73,7 @@ export const NETWORK_ERRORS = {
   },
   /** The peer names records as its newest and does not give them. */
   SYNC_RECORDS_WITHHELD: {
-    says: 'The peer {peer} names {count} records and does not give them.',
+    says: 'The peer {peer} names {count:record} and does not give them.',
     verdict: 'ignore',
   },
 } as const

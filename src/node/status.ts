@@ -2,6 +2,7 @@
 import { statfs } from 'node:fs/promises'
 import type { Clock } from '../common/clock.ts'
 import type { Events } from '../common/events.ts'
+import { count } from '../common/plural.ts'
 import type { Network } from '../network/network.ts'
 import type { ChainService } from '../services/chain/chain-service.ts'
 import type { NodeEvents } from '../services/events.ts'
@@ -126,8 +127,9 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
     let localBytes = 0
     let used = 0
     const files = store.projections.listFiles({ limit: MAX_FILES })
-    for (const { record } of files) {
-      const { root, size, storedSize } = record.body
+    for (const { record, details } of files) {
+      const { root, storedSize } = record.body
+      const size = details?.size ?? storedSize
       bytes += size
       if (!pins.isPinned(root)) continue
       local += 1
@@ -174,13 +176,19 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
       const { halted } = chain
       checks.push(
         halted === undefined
-          ? ok('chain', `The chain has ${store.tip().height} blocks; this node follows its rules.`)
+          ? ok(
+              'chain',
+              `The chain has ${count(store.tip().height, 'block')}; this node follows its rules.`,
+            )
           : failed('chain', halted.message, 'Follow what it says, then start the node again.'),
       )
       const connected = network.peers.connected().length
       checks.push(
         connected > 0
-          ? ok('peers', `${connected} devices are connected.`)
+          ? ok(
+              'peers',
+              connected === 1 ? 'One device is connected.' : `${connected} devices are connected.`,
+            )
           : warning(
               'peers',
               'No other device is connected: files stay on this one alone.',
@@ -202,7 +210,10 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
         const result = await components.verify(signal)
         checks.push(
           result.ok
-            ? ok('history', `All ${result.blocks} blocks and ${result.records} records are right.`)
+            ? ok(
+                'history',
+                `The whole history is right: ${count(result.blocks, 'block')}, ${count(result.records, 'record')}.`,
+              )
             : failed(
                 'history',
                 result.problem ?? 'The history is not right.',

@@ -17,7 +17,7 @@ export const CONTENT_ERRORS = {
   },
   /** Bigger than any block of content may be. Nothing was stored. */
   CONTENT_TOO_LARGE: {
-    says: 'A block of content has more than {limit} bytes. Nothing was stored.',
+    says: 'A block of content has more than {limit:byte}. Nothing was stored.',
     verdict: 'reject',
   },
   /** An id under another hash than SHA-256. */

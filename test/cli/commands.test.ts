@@ -281,7 +281,7 @@ describe('command line', () => {
     it('--wait confirmed', async () => {
       const path = put('a', 'x')
       const late = await cli('add', '--public', path, '--wait', 'confirmed', '--timeout', '1')
-      assert.deepEqual([late.code, /not confirmed within 1 seconds/.test(late.err)], [6, true])
+      assert.deepEqual([late.code, /not confirmed within 1 second\./.test(late.err)], [6, true])
       const document = await cli(
         'add',
         '--public',

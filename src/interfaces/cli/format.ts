@@ -1,4 +1,5 @@
 /** Sizes, times and tables for people. */
+import { count } from '../../common/plural.ts'
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const
 
@@ -12,11 +13,6 @@ export function size(bytes: number): string {
   }
   const digits = unit === 0 || value >= 99.95 ? 0 : 1
   return `${value.toFixed(digits)} ${UNITS[unit]}`
-}
-
-/** `1 file`, `2 files`. */
-export function count(number: number, one: string, many: string = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`
 }
 
 /** `2026-11-21 14:05:09` of the local clock; for files of scripts there is `--json`. */
@@ -36,7 +32,7 @@ export function duration(ms: number): string {
   if (seconds < 90) return `${seconds} s`
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`
   if (seconds < 129_600) return `${Math.round(seconds / 3600)} h`
-  return `${Math.round(seconds / 86_400)} days`
+  return count(Math.round(seconds / 86_400), 'day')
 }
 
 /** Letters of an id in a list: enough to be named again, where the common beginning does not count. */

@@ -1,4 +1,5 @@
 /** Words for where things stand. */
+import { count } from '../../common/plural.ts'
 import type { RecordState } from '../http/api-common.ts'
 import type { FileSummary, Tally } from '../http/api-files.ts'
 
@@ -20,8 +21,7 @@ export function stateWord({ status, outcome, code }: RecordState): string {
 /** `92.5 (4 votes)`, `-` without votes. */
 export function tallyWords({ score, authentic, suspicious, settled }: Tally): string {
   if (score === null) return '-'
-  const votes = authentic + suspicious
-  return `${score} (${votes} ${votes === 1 ? 'vote' : 'votes'}${settled ? ', settled' : ''})`
+  return `${score} (${count(authentic + suspicious, 'vote')}${settled ? ', settled' : ''})`
 }
 
 /** What is special about a file. */

@@ -16,7 +16,7 @@ export const TRANSFER_ERRORS = {
   },
   /** A source sent too little in the time that it had. */
   SOURCE_STALLED: {
-    says: 'The device {peer} sent nothing for {seconds} seconds; another one is asked.',
+    says: 'The device {peer} sent nothing for {seconds:second}; another one is asked.',
     verdict: 'ignore',
   },
   /** More questions to one source than it has to answer at a time. */
@@ -31,7 +31,7 @@ export const TRANSFER_ERRORS = {
   },
   /** A block or a message above the limits. */
   FRAME_TOO_LARGE: {
-    says: 'The device {peer} sent {bytes} bytes where at most {most} are allowed.',
+    says: 'The device {peer} sent {bytes:byte} where at most {most} are allowed.',
     verdict: 'reject',
   },
   /** Bytes that are no frame, a kind that this side does not take, an answer to no question. */
@@ -41,19 +41,19 @@ export const TRANSFER_ERRORS = {
   },
   /** The other side asked more at a time than the protocol allows. */
   TOO_MANY_WANTS: {
-    says: 'The device {peer} asked for more than {most} blocks at a time.',
+    says: 'The device {peer} asked for more than {most:block} at a time.',
     verdict: 'reject',
   },
   /** The other side does not read what it asked for. */
   READER_STALLED: {
-    says: 'The device {peer} read nothing for {seconds} seconds of what it asked for.',
+    says: 'The device {peer} read nothing for {seconds:second} of what it asked for.',
     verdict: 'ignore',
   },
   /** A hash or a codec that the protocol does not carry. */
   CID_UNSUPPORTED: { says: '{cid} cannot be fetched: it is no SHA-256 hash of file content.' },
   /** A tree of blocks that is deeper or larger than it may be. */
   DAG_TOO_LARGE: {
-    says: 'The content {cid} is larger than announced ({most} bytes) and is not fetched further.',
+    says: 'The content {cid} is larger than announced ({most:byte}) and is not fetched further.',
   },
   /** A block of the tree that is not what its codec says. */
   DAG_INVALID: { says: 'The content {cid} is damaged at its origin: {why}.' },

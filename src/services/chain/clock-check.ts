@@ -2,6 +2,7 @@
 import type { DeviceId } from '../../chain/ids.ts'
 import type { Events } from '../../common/events.ts'
 import type { Logger } from '../../common/logger.ts'
+import { count } from '../../common/plural.ts'
 import type { NodeEvents } from '../events.ts'
 import type { Halt } from './importer.ts'
 
@@ -52,7 +53,7 @@ export function createClockCheck(components: {
       if (offsets.size > MAX_PEERS && oldest !== undefined) offsets.delete(oldest)
       const difference = fromMiddle()
       const seconds = Math.round(difference / 1000)
-      const message = `This device's clock differs from its peers' by ${seconds} seconds. Set it (turn on network time); until then this device may not seal blocks.`
+      const message = `This device's clock differs from its peers' by ${count(seconds, 'second')}. Set it (turn on network time); until then this device may not seal blocks.`
       const off = Math.abs(difference)
       halt =
         off > CLOCK_LIMIT_MS && offsets.size >= WITNESSES

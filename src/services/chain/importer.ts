@@ -17,6 +17,7 @@ import { readDevice } from '../../chain/state/devices.ts'
 import { codeOf } from '../../common/errors.ts'
 import type { Events } from '../../common/events.ts'
 import type { Logger } from '../../common/logger.ts'
+import { count } from '../../common/plural.ts'
 import type { ChainStore, StoredBlock } from '../../storage/chain-store.ts'
 import type { NodeEvents } from '../events.ts'
 import { createDissent } from './dissent.ts'
@@ -216,7 +217,7 @@ export function createImporter(components: ImporterComponents, init: ImporterIni
     if (depth > 0) {
       events.emit('chain:reorg', { from: log.from.id, to: tip.id, depth })
       if (depth > DEEP_REORG_BLOCKS) {
-        const message = `${depth} blocks were replaced by a chain with more work. Nothing is lost: their records are mined again. Look at who sealed the new ones.`
+        const message = `A chain with more work took the place of ${count(depth, 'block')}. Nothing is lost: their records are mined again. Look at who sealed the new ones.`
         events.emit('chain:alarm', { code: 'DEEP_REORG', message })
       }
     }

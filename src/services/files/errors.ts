@@ -10,7 +10,7 @@ export const FILE_ERRORS = {
   FILE_NOT_FOUND: { says: 'No file goes by "{text}". "cairn ls" lists the files.' },
   /** Several files go by this text; `candidates` is JSON text of a list of files. */
   FILE_AMBIGUOUS: {
-    says: '"{text}" may mean any of {count} files. Give more of the id, or folder/name.',
+    says: '"{text}" may mean any of {count:file}. Give more of the id, or folder/name.',
   },
   FILE_REMOVED: { says: 'The file "{name}" is removed; it has no current version.' },
   VERSION_NOT_FOUND: { says: 'The file has no version {version}.' },
@@ -38,10 +38,10 @@ export const FILE_ERRORS = {
     says: 'No other device is known to hold "{name}", so its copy stays here. Wait until another device has fetched it.',
   },
   RANGE_OUTSIDE: {
-    says: 'The range begins at {offset}, beyond the end of the file ({size} bytes).',
+    says: 'The range begins at {offset}, beyond the end of the file ({size:byte}).',
   },
   VOTE_OWN_FILE: { says: 'Nobody votes on a file of their own.' },
-  VOTE_COMMENT: { says: 'The comment has {characters} characters; at most {limit} are allowed.' },
+  VOTE_COMMENT: { says: 'The comment has {characters:character}; at most {limit} are allowed.' },
   VOTE_VERDICT: { says: 'The verdict "{verdict}" is not known: use "authentic" or "suspicious".' },
 } as const
 

@@ -1,6 +1,8 @@
 /** `status`. */
+
+import { count } from '../../../common/plural.ts'
 import type { FullStatus } from '../../http/routes/node.ts'
-import { count, duration, fields, printable, size, time } from '../format.ts'
+import { duration, fields, printable, size, time } from '../format.ts'
 import type { Session } from '../session.ts'
 import { nameOf } from '../states.ts'
 

@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
 import { messageOf } from '../../../common/errors.ts'
+import { count } from '../../../common/plural.ts'
 import { segment } from '../../client/segment.ts'
 import { interfaceError } from '../../errors.ts'
 import type {
@@ -14,7 +15,7 @@ import type {
   RecordSummary,
 } from '../../http/api-chain.ts'
 import type { Page } from '../../http/api-common.ts'
-import { count, fields, shortId, size, table, time } from '../format.ts'
+import { fields, shortId, size, table, time } from '../format.ts'
 import { wholeNumber } from '../records-wait.ts'
 import type { CommandSetup } from '../register.ts'
 import { nameOf, stateWord, stateWords } from '../states.ts'

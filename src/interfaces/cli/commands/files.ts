@@ -1,9 +1,10 @@
 /** ls, info, history, rm, keep, free, access-log. */
 import type { Command } from 'commander'
+import { count } from '../../../common/plural.ts'
 import { segment } from '../../client/segment.ts'
 import type { Page } from '../../http/api-common.ts'
 import type { AccessEntry, FileInfo, FileSummary, HistoryEntry } from '../../http/api-files.ts'
-import { count, duration, fields, printable, shortId, size, table, time } from '../format.ts'
+import { duration, fields, printable, shortId, size, table, time } from '../format.ts'
 import { judge, settled, waitOptions, wholeNumber } from '../records-wait.ts'
 import type { CommandSetup } from '../register.ts'
 import type { Session } from '../session.ts'

@@ -1,8 +1,9 @@
 /** users, devices, peers. */
 import { Command } from 'commander'
+import { count } from '../../../common/plural.ts'
 import type { PeersFile } from '../../../network/peers-file.ts'
 import type { DeviceSummary, PeerSummary, UserSummary } from '../../http/api.ts'
-import { count, shortId, table, time } from '../format.ts'
+import { shortId, table, time } from '../format.ts'
 import type { CommandSetup } from '../register.ts'
 import { nameOf, stateWord } from '../states.ts'
 
