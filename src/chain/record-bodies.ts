@@ -80,9 +80,7 @@ const stored = {
   storedSize: uint(),
 } as const
 
-const publicContent = {
-  ...stored,
-  visibility: oneOf('public'),
+const details = {
   name: nameShape,
   folder: list(nameShape, MAX_FOLDER_DEPTH),
   mediaType: mediaTypeShape,
@@ -92,12 +90,17 @@ const publicContent = {
   sha256: bytes(32),
 } as const
 
+/** What a private version says under its metadata key. */
+export const detailsShape = struct(details)
+
+const publicContent = { ...stored, ...details, visibility: oneOf('public') } as const
+
 const privateContent = {
   ...stored,
   visibility: oneOf('private'),
   /** The first bytes of the ciphertext, so that a range needs its own segments only. */
   header: bytes(CONTENT_HEADER_BYTES),
-  /** Name, folder, media type, size and SHA-256 of the plain bytes, under the metadata key. */
+  /** `detailsShape`, padded, under the metadata key. */
   metadata: bytes(1, MAX_METADATA_BYTES),
   /** The owner's user key (X25519) that the two keys are sealed to. */
   userKey: key,

@@ -18,7 +18,7 @@ import {
   uint,
 } from '../common/schema.ts'
 import type { BlockId, DeviceId, NetworkId, RecordId, UserId } from './ids.ts'
-import type { recordBodies } from './record-bodies.ts'
+import type { detailsShape, recordBodies } from './record-bodies.ts'
 
 /** Domain string of a record's signature. */
 export const RECORD_DOMAIN = 'cairn/record/1'
@@ -30,6 +30,8 @@ const user = link<UserId>(DAG_CBOR)
 
 export type RecordType = keyof typeof recordBodies
 export type RecordBody<T extends RecordType> = Shaped<(typeof recordBodies)[T]>
+/** What people see of a version: in the record when it is public, else encrypted there. */
+export type VersionDetails = Shaped<typeof detailsShape>
 export type Verdict = RecordBody<'vote'>['verdict']
 
 /**

@@ -10,10 +10,11 @@
 import type { Block, BlockBody, SealedHeader } from '../chain/block.ts'
 import type { BlockId, BodyId, DeviceId, RecordId } from '../chain/ids.ts'
 import type { BlockEffect } from '../chain/outcome.ts'
-import type { SignedRecord } from '../chain/record.ts'
+import type { SignedRecord, VersionDetails } from '../chain/record.ts'
 import type { StateView } from '../chain/view.ts'
 import { assert } from '../common/errors.ts'
 import { type BlockTable, createBlockTable, type StoredBlock } from './block-table.ts'
+import { createDetailsTable, type VersionRecord } from './details.ts'
 import { storageError } from './errors.ts'
 import { createEviction } from './eviction.ts'
 import { createFileProjection } from './file-projection.ts'
@@ -111,6 +112,10 @@ export interface ChainStore {
   evictForeign(keep: number): number
 
   readonly projections: Projections
+  /** Private versions that are sealed to this device, after the record `after` or from the first. */
+  sealedVersions(limit: number, after?: RecordId): VersionRecord[]
+  /** Keeps what a private version says, once it was opened. */
+  setDetails(id: RecordId, details: VersionDetails): void
   /** Makes the read models anew from the records. */
   rebuildProjections(): void
 }
@@ -122,8 +127,9 @@ export function createChainStore(db: Database): ChainStore {
   const records = createRecordTable(db)
   const blocks = createBlockTable(db, records)
   const state = createStateTable(db)
-  const files = createFileProjection(db, records)
-  const projections = createProjections({ db, files, records })
+  const details = createDetailsTable(db)
+  const files = createFileProjection(db, records, details)
+  const projections = createProjections({ db, files, details, records })
   const eviction = createEviction(db, records)
   const walk = createRecordWalk(db, records)
   db.beforeCommit(records.settle)
@@ -292,6 +298,21 @@ export function createChainStore(db: Database): ChainStore {
     evictForeign: (keep) => db.join(() => eviction.evict(keep, files.forgotten)),
 
     projections,
+    sealedVersions: (limit, after) => {
+      const from = after === undefined ? 0 : (records.number(after) ?? 0)
+      return details.sealed(from, limit).flatMap((number) => {
+        const record = records.record(number)
+        return record?.type === 'file.add' || record?.type === 'file.update' ? record : []
+      })
+    },
+    setDetails: (id, opened) =>
+      db.join(() => {
+        const number = records.number(id)
+        const record = number === undefined ? undefined : records.record(number)
+        if (number === undefined || record === undefined) return
+        details.set(number, opened)
+        files.changed(record)
+      }),
     rebuildProjections: files.rebuild,
   }
   return store

@@ -10,6 +10,7 @@
 import type { FileId, UserId, VersionId } from '../chain/ids.ts'
 import type { SignedRecord } from '../chain/record.ts'
 import { assert } from '../common/errors.ts'
+import type { DetailsTable } from './details.ts'
 import { concernsFiles, parentsOf } from './record-facts.ts'
 import type { Outcome, RecordTable } from './record-table.ts'
 import type { Database } from './sqlite.ts'
@@ -52,7 +53,11 @@ export function searchText(text: string): string {
   return text.normalize('NFKC').toLowerCase()
 }
 
-export function createFileProjection(db: Database, records: RecordTable): FileProjection {
+export function createFileProjection(
+  db: Database,
+  records: RecordTable,
+  details: DetailsTable,
+): FileProjection {
   const anyReplacement = db.prepare<{ one: number }>(
     'SELECT 1 AS one FROM records WHERE identity IS NOT NULL LIMIT 1',
   )
@@ -179,7 +184,8 @@ export function createFileProjection(db: Database, records: RecordTable): FilePr
       base.height === null ||
       live.some((head) => head.height === null) ||
       (live.length === 0 && pendingRemoval.get(file, owner) !== undefined)
-    const { name, folder } = record.body
+    // A file that is sealed to this device has no name here, and is found by its id alone.
+    const { name, folder } = details.of(shown.number, record) ?? { name: '', folder: [] }
     put.run(
       file,
       owner,
@@ -197,6 +203,7 @@ export function createFileProjection(db: Database, records: RecordTable): FilePr
     added: (number, record) => {
       if (record.identity !== record.id) replacements = true
       if (!concernsFiles(record)) return
+      details.added(number, record)
       for (const parent of parentsOf(record)) addCover.run(parent, number)
       touch(record)
     },
@@ -205,6 +212,7 @@ export function createFileProjection(db: Database, records: RecordTable): FilePr
     },
     forgotten: (number, record) => {
       if (!concernsFiles(record)) return
+      details.forgotten(number)
       for (const parent of parentsOf(record)) dropCover.run(parent, number)
       touch(record)
     },

@@ -4,9 +4,10 @@
  * A step is never changed once a program with it was released: data directories made by that program exist.
  * A module with tables of its own adds its statements to the newest step that is not released yet, or a new one.
  */
+import { DETAILS_SCHEMA } from './details.ts'
 import { storageError } from './errors.ts'
 import { PINS_SCHEMA } from './pins.ts'
-import { CHAIN_SCHEMA } from './schema.ts'
+import { CHAIN_SCHEMA, PEOPLE_INDEX } from './schema.ts'
 import type { Database } from './sqlite.ts'
 
 export interface Migration {
@@ -17,6 +18,11 @@ export interface Migration {
 
 export const MIGRATIONS: readonly Migration[] = [
   { format: 1, migrate: (db) => db.exec(CHAIN_SCHEMA + PINS_SCHEMA) },
+  // Format 1 knew neither private files nor more than the admissions of users and devices.
+  {
+    format: 2,
+    migrate: (db) => db.exec(`${DETAILS_SCHEMA} DROP INDEX records_of_people; ${PEOPLE_INDEX}`),
+  },
 ]
 
 /** "CAIR": tells `file` and other programs whose database this is. */

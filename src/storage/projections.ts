@@ -5,11 +5,13 @@
  * milliseconds for a hundred thousand files. A full-text index finds whole words only (or, by trigrams, three
  * letters and more), and would double what a file costs to store.
  */
-import type { ContentId, DeviceId, FileId, UserId, VersionId } from '../chain/ids.ts'
-import type { RecordOf } from '../chain/record.ts'
+import type { ContentId, DeviceId, FileId, RecordId, UserId, VersionId } from '../chain/ids.ts'
+import type { VersionDetails } from '../chain/record.ts'
 import { assert } from '../common/errors.ts'
+import type { DetailsTable, VersionRecord } from './details.ts'
 import { type FileProjection, searchText } from './file-projection.ts'
 import { STORED_COLUMNS, type StoredRecord, type StoredRow } from './record-table.ts'
+import { PEOPLE_TYPES } from './schema.ts'
 import type { Database } from './sqlite.ts'
 
 /** Rows that one query gives at most. */
@@ -17,7 +19,7 @@ export const MAX_ROWS = 10_000
 /** Candidates that are shown for an ambiguous beginning of an id. */
 const MAX_CANDIDATES = 20
 
-export type VersionRecord = RecordOf<'file.add'> | RecordOf<'file.update'>
+export type { VersionRecord } from './details.ts'
 
 /** A file in a list: what its newest current version says. */
 export interface FileEntry {
@@ -26,6 +28,8 @@ export interface FileEntry {
   /** The version that is shown: the newest head; of a removed file, its last one. */
   readonly version: VersionId
   readonly record: VersionRecord
+  /** Undefined: the file is private, and sealed to this device. */
+  readonly details: VersionDetails | undefined
   /** Current versions; none: removed; several: a conflict. */
   readonly heads: readonly VersionId[]
   readonly removed: boolean
@@ -35,6 +39,8 @@ export interface FileEntry {
 
 export interface VersionEntry extends StoredRecord {
   readonly version: VersionId
+  /** As of a file. */
+  readonly details: VersionDetails | undefined
   readonly head: boolean
 }
 
@@ -79,7 +85,17 @@ export interface Projections {
   filesByRoot(root: ContentId): FileId[]
   votesOf(version: VersionId): VoteEntry[]
   accessesOf(file: FileId): StoredRecord[]
-  /** All that happened to a file: its versions and removals, votes and accesses. In chain order, pending last. */
+  /** Grants of a file, with the revocations of each; in chain order, pending last. */
+  grantsOf(file: FileId): { grant: StoredRecord; revocations: StoredRecord[] }[]
+  /** Revocations of a grant, and releases for an access, wherever they stand: on any branch, or pending. */
+  revocationsOf(grant: RecordId): StoredRecord[]
+  releasesOf(access: RecordId): StoredRecord[]
+  /** Records about people and their keys, in chain order, pending last. */
+  peopleRecords(): StoredRecord[]
+  /**
+   * All that happened to a file: its versions and removals, votes, grants and revocations, accesses and
+   * releases. In chain order, pending last.
+   */
   recordsOf(file: FileId): StoredRecord[]
   /** One entry for each user, by their `user.create`. */
   users(): PersonEntry[]
@@ -104,6 +120,7 @@ interface FileRow {
 export interface ProjectionsComponents {
   readonly db: Database
   readonly files: FileProjection
+  readonly details: DetailsTable
   readonly records: {
     get(number: number): StoredRecord | undefined
     stored(row: StoredRow): StoredRecord
@@ -112,7 +129,12 @@ export interface ProjectionsComponents {
 
 const CHAIN_ORDER = `ORDER BY records.height IS NULL, records.height, records.place, records.number`
 
-export function createProjections({ db, files, records }: ProjectionsComponents): Projections {
+export function createProjections({
+  db,
+  files,
+  details,
+  records,
+}: ProjectionsComponents): Projections {
   const FILES = 'SELECT file, owner, shown, version, heads, pending FROM files'
   const list = db.prepare<FileRow>(
     `${FILES} WHERE (name, file) > (?1, ?2) AND (?3 IS NULL OR owner = ?3)
@@ -136,9 +158,9 @@ export function createProjections({ db, files, records }: ProjectionsComponents)
   )
   const aboutFile = db.prepare<StoredRow>(
     `SELECT ${STORED_COLUMNS} WHERE records.subject IS NOT NULL AND records.subject = ?
-     AND type = 'file.remove' ${CHAIN_ORDER}`,
+     AND type IN ('file.remove', 'grant', 'holder.add', 'holder.remove') ${CHAIN_ORDER}`,
   )
-  const aboutVersion = db.prepare<StoredRow>(
+  const aboutId = db.prepare<StoredRow>(
     `SELECT ${STORED_COLUMNS} WHERE records.subject IS NOT NULL AND records.subject = ?
      AND type = ? ${CHAIN_ORDER}`,
   )
@@ -155,6 +177,9 @@ export function createProjections({ db, files, records }: ProjectionsComponents)
     `SELECT ${STORED_COLUMNS} WHERE type IN ('user.create', 'device.add')
      ORDER BY records.outcome IS NOT 'applied', records.height IS NULL, records.height, records.place,
        records.number LIMIT ${MAX_ROWS}`,
+  )
+  const allPeople = db.prepare<StoredRow>(
+    `SELECT ${STORED_COLUMNS} WHERE type IN ${PEOPLE_TYPES} ${CHAIN_ORDER}`,
   )
   const pending = db.prepare<StoredRow>(
     `SELECT ${STORED_COLUMNS} WHERE records.height IS NULL ORDER BY records.received DESC, records.number DESC
@@ -198,6 +223,7 @@ export function createProjections({ db, files, records }: ProjectionsComponents)
       owner: row.owner,
       version: row.version ?? row.file,
       record,
+      details: details.of(row.shown, record),
       heads: headsOf(row),
       removed: row.heads === 0,
       pending: row.pending === 1,
@@ -217,8 +243,15 @@ export function createProjections({ db, files, records }: ProjectionsComponents)
     ...new Set(projections.versionsOf(file).map((version) => version.version)),
   ]
   const about = (file: FileId, type: 'access' | 'vote'): StoredRecord[] =>
-    versionIds(file).flatMap((version) => aboutVersion.all(version, type).map(records.stored))
+    versionIds(file).flatMap((version) => aboutId.all(version, type).map(records.stored))
 
+  /** Revocations of these grants, or releases for these accesses. */
+  const answersTo = (to: readonly StoredRecord[], type: 'revoke' | 'release'): StoredRecord[] =>
+    to.flatMap(({ record }) =>
+      record.type === (type === 'revoke' ? 'grant' : 'access')
+        ? aboutId.all(record.identity, type).map(records.stored)
+        : [],
+    )
   const projections: Projections = {
     listFiles: ({ owner, search = '', all = false, limit, after }) => {
       files.flush()
@@ -247,14 +280,24 @@ export function createProjections({ db, files, records }: ProjectionsComponents)
       const heads = new Set(shown === undefined ? [] : headsOf(shown))
       return versionsOf.all(file).map((row) => {
         const version = records.stored(row)
-        const { identity } = version.record
-        return { ...version, version: identity, head: heads.has(identity) }
+        const { record } = version
+        const { identity } = record
+        assert(
+          record.type === 'file.add' || record.type === 'file.update',
+          'versions are made by these',
+        )
+        return {
+          ...version,
+          version: identity,
+          details: details.of(row.number, record),
+          head: heads.has(identity),
+        }
       })
     },
     fileOf: (version) => fileOf.get(version)?.file,
     filesByRoot: (root) => byRoot.all(root).map((row) => row.file),
     votesOf: (version) => {
-      const votes = aboutVersion
+      const votes = aboutId
         .all(version, 'vote')
         .map(records.stored)
         .filter((vote) => vote.outcome !== 'rejected')
@@ -265,6 +308,15 @@ export function createProjections({ db, files, records }: ProjectionsComponents)
         return { ...vote, user, latest: latest.get(user) === vote.record.id }
       })
     },
+    grantsOf: (file) =>
+      aboutFile.all(file).flatMap((row) => {
+        const grant = records.stored(row)
+        if (grant.record.type !== 'grant') return []
+        return { grant, revocations: projections.revocationsOf(grant.record.identity) }
+      }),
+    revocationsOf: (grant) => aboutId.all(grant, 'revoke').map(records.stored),
+    releasesOf: (access) => aboutId.all(access, 'release').map(records.stored),
+    peopleRecords: () => allPeople.all().map(records.stored),
     accessesOf: (file) => about(file, 'access').sort(chainOrder),
     recordsOf: (file) =>
       [
@@ -272,6 +324,8 @@ export function createProjections({ db, files, records }: ProjectionsComponents)
         ...aboutFile.all(file).map(records.stored),
         ...about(file, 'vote'),
         ...about(file, 'access'),
+        ...answersTo(aboutFile.all(file).map(records.stored), 'revoke'),
+        ...answersTo(about(file, 'access'), 'release'),
       ].sort(chainOrder),
     users: () =>
       personsBy(({ record, user }) => (record.type === 'user.create' ? user : undefined)),

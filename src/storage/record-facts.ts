@@ -1,16 +1,27 @@
 /** What the tables know of a record without decoding it. */
-import type { ContentId, FileId, VersionId } from '../chain/ids.ts'
+import type { ContentId, RecordId, VersionId } from '../chain/ids.ts'
 import type { SignedRecord } from '../chain/record.ts'
 
-/** What a record is about: the file of an update or removal, the version of a vote or access. */
-export function subjectOf(record: SignedRecord): FileId | VersionId | null {
+/**
+ * What a record is about: the file of an update, removal, grant or key holder, the version of a vote, access or
+ * import, the grant of a revocation, the access of a release.
+ */
+export function subjectOf(record: SignedRecord): RecordId | null {
   switch (record.type) {
     case 'file.update':
     case 'file.remove':
+    case 'grant':
+    case 'holder.add':
+    case 'holder.remove':
       return record.body.file
     case 'vote':
     case 'access':
+    case 'legacy.import':
       return record.body.version
+    case 'revoke':
+      return record.body.grant
+    case 'release':
+      return record.body.access
     default:
       return null
   }

@@ -95,3 +95,10 @@ CREATE TABLE files (
 ) WITHOUT ROWID;
 CREATE INDEX files_by_name ON files (name, file);
 `
+
+/** Types of records about people and their keys: few, and read as a whole. */
+export const PEOPLE_TYPES = `('user.create', 'device.add', 'device.name', 'device.revoke', 'user.key',
+  'key.copy', 'invite', 'invite.cancel')`
+
+/** Format 2. */
+export const PEOPLE_INDEX = `CREATE INDEX records_of_people ON records (type) WHERE type IN ${PEOPLE_TYPES};`
