@@ -10,10 +10,11 @@ import type { BlockId, BodyId } from '../chain/ids.ts'
 import { chainworkFromBytes, chainworkToBytes } from '../chain/pow.ts'
 import { concatBytes } from '../common/bytes.ts'
 import { cidOf } from '../common/dag-cbor.ts'
+import { assert } from '../common/errors.ts'
 import { createCache } from './cache.ts'
-import { storageError } from './errors.ts'
 import type { RecordTable } from './record-table.ts'
 import type { Database } from './sqlite.ts'
+import { readStored } from './stored-value.ts'
 
 /** Decoded headers in memory: more than the difficulty and the median look back, below a kilobyte each. */
 const CACHED_BLOCKS = 2048
@@ -114,7 +115,7 @@ export function createBlockTable(db: Database, records: RecordTable): BlockTable
     if (known !== undefined) return known
     const block: StoredBlock = {
       id: row.id,
-      header: decodeHeader(row.header).header,
+      header: readStored(db, `block ${row.id}`, () => headerOf(row)),
       height: row.height,
       chainwork: chainworkFromBytes(row.chainwork),
       hasBody: row.has_body === 1,
@@ -123,6 +124,13 @@ export function createBlockTable(db: Database, records: RecordTable): BlockTable
     }
     cache.set(row.id, block)
     return block
+  }
+
+  /** The bytes stand under their own id: a changed bit does not pass, whatever it decodes to. */
+  const headerOf = ({ id, header }: BlockRow): BlockHeader => {
+    const sealed = decodeHeader(header)
+    assert(sealed.id === id, 'its header is another block’s')
+    return sealed.header
   }
 
   const table: BlockTable = {
@@ -210,10 +218,7 @@ export function createBlockTable(db: Database, records: RecordTable): BlockTable
 }
 
 function damaged(db: Database, block: BlockId): Error {
-  return storageError('DATABASE_DAMAGED', {
-    path: db.path,
-    reason: `the body of block ${block} is not whole`,
-  })
+  return db.damaged(`the body of block ${block} is not whole`)
 }
 
 const NUMBER_BYTES = 4

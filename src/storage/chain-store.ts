@@ -24,6 +24,7 @@ import { createRecordTable, type StoredRecord } from './record-table.ts'
 import { createRecordWalk } from './record-walk.ts'
 import type { Database } from './sqlite.ts'
 import { createStateTable } from './state-table.ts'
+import { readStored } from './stored-value.ts'
 import { decodeUndo, encodeUndo } from './undo.ts'
 
 export type { BlockStatus, StoredBlock } from './block-table.ts'
@@ -186,7 +187,7 @@ export function createChainStore(db: Database): ChainStore {
     bodyRecords: (id) =>
       blocks.numbers(id)?.numbers.map((number) => {
         const record = records.record(number)
-        assert(record !== undefined, 'the records of a stored body are stored')
+        if (record === undefined) throw db.damaged(`the body of block ${id} is not whole`)
         return record
       }),
     bodyById: blocks.bodyById,
@@ -256,8 +257,8 @@ export function createChainStore(db: Database): ChainStore {
         assert(blocks.tip()?.id === block.id, 'only the tip is disconnected')
         const { number, numbers } = placesOf(block)
         const data = getUndo.get(number)?.data
-        assert(data !== undefined, 'a block of the best chain has its undo data')
-        const undo = decodeUndo(data)
+        if (data === undefined) throw db.damaged(`block ${block.id} cannot be disconnected`)
+        const undo = readStored(db, `the undo data of block ${block.id}`, () => decodeUndo(data))
         state.revert(undo.changes)
         for (const { record, outcome, code } of [...undo.late].reverse()) {
           setOutcome(record, outcome, code)
@@ -273,7 +274,11 @@ export function createChainStore(db: Database): ChainStore {
 
     record: (id) => {
       const number = records.number(id)
-      return number === undefined ? undefined : records.get(number)
+      const stored = number === undefined ? undefined : records.get(number)
+      if (stored !== undefined && stored.record.id !== id) {
+        throw db.damaged(`record ${id} is another one`)
+      }
+      return stored
     },
     hasRecord: (id) => records.number(id) !== undefined,
     putRecord: (record, { own, received }) =>

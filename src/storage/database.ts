@@ -13,7 +13,7 @@ import { MIB } from '../common/limits.ts'
 import type { Logger } from '../common/logger.ts'
 import { storageError, translated } from './errors.ts'
 import { APPLICATION_ID, formatOf, MIGRATIONS, type Migration, migrate } from './migrations.ts'
-import { type Database, openSqlite, type SqlValue, type Statement } from './sqlite.ts'
+import { type DamageFound, type Database, openSqlite } from './sqlite.ts'
 
 /** Bytes of a database that is checked whole after a crash: about a fifth of a second. */
 const QUICK_CHECK_BYTES: number = 64 * MIB
@@ -73,12 +73,16 @@ function openChecked(path: string, migrations: readonly Migration[]): Database {
   const file = path !== ':memory:'
   const crashed = file && bytesOf(`${path}-wal`) > 0
   const suspect = file && existsSync(path + SUSPECT)
-  const db = openSqlite(path)
+  // What shows while it is opened puts it aside at once.
+  let opened = false
+  const db = openSqlite(path, (found) => {
+    if (file && opened) note(path, found)
+  })
   try {
     checkKind(db)
     if (suspect) {
       if (readFileSync(path + SUSPECT, 'latin1') === CONDEMNED) {
-        throw damagedError(db, 'what it holds cannot be decoded')
+        throw damagedError(db, 'what it holds is not what was written')
       }
       checkAll(db, 'integrity_check')
     }
@@ -86,7 +90,8 @@ function openChecked(path: string, migrations: readonly Migration[]): Database {
     checkTip(db)
     if (crashed && bytesOf(path) <= QUICK_CHECK_BYTES) checkAll(db, 'quick_check')
     if (suspect) rmSync(path + SUSPECT, { force: true })
-    return file ? noting(db) : db
+    opened = true
+    return db
   } catch (error) {
     closeAnyway(db)
     throw error
@@ -134,39 +139,13 @@ function checkAll(db: Database, check: 'quick_check' | 'integrity_check'): void 
   if (result !== 'ok') throw damagedError(db, result ?? 'it cannot be checked')
 }
 
-/** The same database; damage that one of its statements meets is noted for the next open. */
-function noting(db: Database): Database {
-  const note = (error: unknown): unknown => {
-    if (codeOf(error) !== 'DATABASE_DAMAGED') return error
-    try {
-      writeFileSync(db.path + SUSPECT, '', { mode: 0o600 })
-    } catch {
-      // The error itself says that something is wrong; a full disk must not hide it.
-    }
-    return error
-  }
-  const noted =
-    <A extends unknown[], T>(run: (...values: A) => T) =>
-    (...values: A): T => {
-      try {
-        return run(...values)
-      } catch (error) {
-        throw note(error)
-      }
-    }
-  return {
-    ...db,
-    exec: noted(db.exec),
-    prepare: <Row>(sql: string): Statement<Row> => {
-      const statement = noted(() => db.prepare<Row>(sql))()
-      return {
-        ...statement,
-        run: noted((...values: SqlValue[]) => statement.run(...values)),
-        get: noted((...values: SqlValue[]) => statement.get(...values)),
-        all: noted((...values: SqlValue[]) => statement.all(...values)),
-      }
-    },
-    transaction: <T>(run: () => T): T => noted(() => db.transaction(run))(),
+/** Damage that shows later is looked at by the next open; what SQLite's own check cannot see condemns the file. */
+function note(path: string, found: DamageFound): void {
+  try {
+    if (found === 'row') condemnDatabase(path)
+    else if (!existsSync(path + SUSPECT)) writeFileSync(path + SUSPECT, '', { mode: 0o600 })
+  } catch {
+    // The error itself says that something is wrong; a full disk must not hide it.
   }
 }
 

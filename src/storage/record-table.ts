@@ -12,6 +12,7 @@ import { createCache } from './cache.ts'
 import { createHeadList, type DeviceHead } from './head-list.ts'
 import { rootOf, subjectOf } from './record-facts.ts'
 import type { Database } from './sqlite.ts'
+import { readStored } from './stored-value.ts'
 
 /** Bytes that decoded records in memory hold. */
 const CACHED_RECORD_BYTES: number = 16 * MIB
@@ -195,7 +196,7 @@ export function createRecordTable(
   const decode = (number: number, bytes: Uint8Array): SignedRecord => {
     const known = fresh.get(number) ?? decoded.get(number)
     if (known !== undefined) return known
-    const record = decodeRecord(bytes)
+    const record = readStored(db, `record ${number}`, () => decodeRecord(bytes))
     decoded.set(number, record)
     return record
   }

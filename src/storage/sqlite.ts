@@ -5,8 +5,9 @@
  * does not own: tables (schema.ts and the modules that use them), what a damaged file means (database.ts)
  */
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { codeOf } from '../common/errors.ts'
 import { KIB } from '../common/limits.ts'
-import { translated } from './errors.ts'
+import { storageError, translated } from './errors.ts'
 
 /**
  * Pages that SQLite keeps in memory at most, KiB: what one window of a long sync touches, so that it is written once.
@@ -57,23 +58,40 @@ export interface Database {
    * be written then. After a rollback it has to be forgotten.
    */
   beforeCommit(listener: () => void): void
+  /**
+   * The error to throw when stored bytes are not what was written, which SQLite cannot see: DATABASE_DAMAGED.
+   * The opener is told of it.
+   */
+  damaged(reason: string, cause?: unknown): Error
   /** Idempotent. */
   close(): void
 }
+
+/** Who met damage: SQLite in a statement, or a reader of what a row holds. */
+export type DamageFound = 'statement' | 'row'
 
 /**
  * Opens or makes a database file and sets it up: one process at a time, write-ahead log, every commit
  * flushed to the disk.
  *
  * @param path - a file, or ':memory:'
+ * @param onDamaged - called before an error DATABASE_DAMAGED is thrown
  * @throws STORAGE_FULL, DATA_DIRECTORY_NOT_WRITABLE, DATA_DIRECTORY_LOCKED, DATABASE_DAMAGED, STORAGE_FAILED
  */
-export function openSqlite(path: string): Database {
+export function openSqlite(
+  path: string,
+  onDamaged: (found: DamageFound) => void = () => {},
+): Database {
+  const told = (error: unknown): unknown => {
+    const known = translated(error, path)
+    if (codeOf(known) === 'DATABASE_DAMAGED') onDamaged('statement')
+    return known
+  }
   const guard = <T>(run: () => T): T => {
     try {
       return run()
     } catch (error) {
-      throw translated(error, path)
+      throw told(error)
     }
   }
   const raw = guard(() => new DatabaseSync(path))
@@ -135,28 +153,28 @@ export function openSqlite(path: string): Database {
           try {
             return Number(statement.run(...values).changes)
           } catch (error) {
-            throw translated(error, path)
+            throw told(error)
           }
         },
         insert: (...values) => {
           try {
             return Number(statement.run(...values).lastInsertRowid)
           } catch (error) {
-            throw translated(error, path)
+            throw told(error)
           }
         },
         get: (...values) => {
           try {
             return statement.get(...values) as Row | undefined
           } catch (error) {
-            throw translated(error, path)
+            throw told(error)
           }
         },
         all: (...values) => {
           try {
             return statement.all(...values) as Row[]
           } catch (error) {
-            throw translated(error, path)
+            throw told(error)
           }
         },
       }
@@ -173,6 +191,10 @@ export function openSqlite(path: string): Database {
     },
     onRollback: (listener) => void rolledBack.push(listener),
     beforeCommit: (listener) => void committing.push(listener),
+    damaged: (reason, cause) => {
+      onDamaged('row')
+      return storageError('DATABASE_DAMAGED', { path, reason }, cause)
+    },
     close: () => {
       if (raw.isOpen) guard(() => raw.close())
     },

@@ -69,6 +69,7 @@ export function gated(
     onRollback: (listener) =>
       disk.db.onRollback((whole) => (alive() ? listener(whole) : undefined)),
     beforeCommit: (listener) => disk.db.beforeCommit(() => (alive() ? listener() : undefined)),
+    damaged: (...about) => disk.db.damaged(...about),
     close: () => {},
   }
   const journal: Journal = {

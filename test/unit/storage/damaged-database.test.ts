@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { silentLogger } from '../../../src/common/logger.ts'
+import { type ChainStore, createChainStore } from '../../../src/storage/chain-store.ts'
 import {
   condemnDatabase,
   type OpenedDatabase,
   openDatabase,
 } from '../../../src/storage/database.ts'
+import { blockOn, switchTo, userCreate, write, writer } from './chain-model.ts'
 import { temporaryDirectories, thrownCode } from './temporary.ts'
 
 const PAGE_BYTES = 4096
@@ -61,6 +63,52 @@ describe('storage/database: damage that shows after the open', () => {
     assert.equal(second.damaged, undefined)
     assert.equal(existsSync(`${path}.suspect`), false)
     second.db.close()
+  })
+
+  it('is noted whichever way it is met', () => {
+    for (const meet of [
+      ({ db }: OpenedDatabase) => db.prepare('INSERT INTO extra SELECT v FROM extra').insert(),
+      ({ db }: OpenedDatabase) => db.join(() => db.exec('UPDATE extra SET v = v || 1')),
+      ({ db }: OpenedDatabase) => db.exec('CREATE INDEX extra_v ON extra (v)'),
+    ]) {
+      const path = damaged()
+      const first = open(path)
+      assert.equal(
+        thrownCode(() => meet(first)),
+        'DATABASE_DAMAGED',
+      )
+      assert.ok(existsSync(`${path}.suspect`))
+      first.db.close()
+    }
+  })
+
+  it('a row that SQLite gives and that is not what was written condemns the database', () => {
+    const a = writer(1)
+    const user = write(a, userCreate('Ann'))
+    const node = blockOn(undefined, [user])
+    const meets: [string, (store: ChainStore) => unknown][] = [
+      ["UPDATE records SET bytes = x'ff'", (store) => store.record(user.id)],
+      ["UPDATE records SET bytes = replace(bytes, 'Ann', 'Anm')", (store) => store.record(user.id)],
+      ['DELETE FROM records', (store) => store.bodyRecords(node.block.id)],
+      ["UPDATE blocks SET header = x'80'", (store) => store.tip()],
+      ["UPDATE undo SET data = x'ff'", (store) => store.disconnect(store.tip())],
+    ]
+    for (const [change, meet] of meets) {
+      const path = join(directory(), 'd.sqlite')
+      const first = open(path)
+      switchTo(createChainStore(first.db), node)
+      first.db.exec(change)
+      const store = createChainStore(first.db)
+      assert.equal(
+        thrownCode(() => meet(store)),
+        'DATABASE_DAMAGED',
+        change,
+      )
+      first.db.close()
+      const second = open(path)
+      assert.ok(second.damaged !== undefined, change)
+      second.db.close()
+    }
   })
 
   it('a condemned one is put aside whatever the check says', () => {
