@@ -18,8 +18,8 @@ export interface DialLoop {
   start(): void
   /** Ends all dials, those on their way too. */
   stop(): void
-  /** Dials `peer` until it is connected. */
-  begin(peer: KnownPeer, when: 'now' | 'soon'): void
+  /** Dials `peer` until it is connected. `later`: as after a dial that failed. */
+  begin(peer: KnownPeer, when: 'now' | 'soon' | 'later'): void
   /** Whether `peer` is being dialled. */
   has(peer: KnownPeer): boolean
   end(peer: KnownPeer): void
@@ -63,6 +63,8 @@ export function createDialLoop(
   const { libp2p } = host
   const retry = init.retry ?? RETRY
   const dialling = new Map<KnownPeer, Dialling>()
+  /** Connections in a row that did not last: `later` waits longer each time. */
+  const brief = new WeakMap<KnownPeer, number>()
   let active = 0
   let started = false
   let ending = new AbortController()
@@ -147,7 +149,15 @@ export function createDialLoop(
       for (const { cancel } of dialling.values()) cancel()
       dialling.clear()
     },
-    begin: (peer, when) => loop(peer, when === 'now' ? 0 : retry.first * clock.random()),
+    begin: (peer, when) => {
+      if (when !== 'later') {
+        brief.delete(peer)
+        return loop(peer, when === 'now' ? 0 : retry.first * clock.random())
+      }
+      const refused = (brief.get(peer) ?? 0) + 1
+      brief.set(peer, refused)
+      loop(peer, backOff(refused))
+    },
     has: (peer) => dialling.has(peer),
     end,
     dialNow: async (peer, signal) => {

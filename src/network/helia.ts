@@ -59,7 +59,7 @@ export function createHeliaNode(components: HeliaComponents): HeliaNode {
   // be fetched from elsewhere first.
   const door = {
     status: 'starting',
-    libp2p: host.libp2p,
+    libp2p: host.members,
     blockstore,
     routing: helia.routing,
     logger: helia.logger,
@@ -125,7 +125,7 @@ function delayed(
 }
 
 /** Every connected peer may have every block. Without a router of this kind deleting and sessions fail in Helia. */
-function memberRouter({ libp2p }: Host): Router {
+function memberRouter({ members: libp2p }: Host): Router {
   const provider = (connection: Connection): Provider => ({
     id: connection.remotePeer.toCID(),
     multiaddrs: [connection.remoteAddr],

@@ -5,7 +5,12 @@
  * owns: the options of libp2p, the gate at the encrypted handshake
  * does not own: whom to dial (peers.ts), what gossip and sync carry
  */
-import { type GossipSub, gossipsub, StrictNoSign } from '@chainsafe/libp2p-gossipsub'
+import {
+  type GossipSub,
+  type GossipSubComponents,
+  gossipsub,
+  StrictNoSign,
+} from '@chainsafe/libp2p-gossipsub'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { type Identify, identify } from '@libp2p/identify'
 import type { Libp2p, PeerId } from '@libp2p/interface'
@@ -23,6 +28,7 @@ import type { Logger } from '../common/logger.ts'
 import { listenError, parseAddress } from './address.ts'
 import { lazyTls } from './lazy-tls.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
+import { membersOnly } from './members-only.ts'
 import { topicsOf } from './topics.ts'
 
 export type HostServices = { identify: Identify; ping: Ping; pubsub: GossipSub }
@@ -30,8 +36,15 @@ export type CairnLibp2p = Libp2p<HostServices>
 
 /** What the host asks before it lets a device in. */
 export interface HostDecisions {
-  /** Whether a connection with this device may stand. Asked at every handshake, in both directions. */
-  admit(device: DeviceId): boolean
+  /**
+   * Whether a connection with this device may stand. Asked at every handshake, in both directions, and of the
+   * connections that stand at every `recheck`.
+   *
+   * @param dialled - this node dials it
+   */
+  admit(device: DeviceId, dialled?: boolean): boolean
+  /** Whether it may use more than pairing, identify and ping. Default: everybody who is admitted. */
+  isMember?(device: DeviceId): boolean
 }
 
 export interface HostComponents {
@@ -56,10 +69,15 @@ export interface HostInit {
 export interface Host extends Startable {
   readonly device: DeviceId
   readonly libp2p: CairnLibp2p
+  /** The same for protocols that only members may use: they neither see nor answer anybody else. */
+  readonly members: CairnLibp2p
+  isMember(device: DeviceId): boolean
   /** The addresses that it listens on, each with `/p2p/<device>`. */
   addresses(): string[]
-  /** Closes all connections to a device. */
+  /** Breaks off all connections to a device, and with them what runs over them. */
   drop(device: DeviceId): void
+  /** Drops whoever is no longer admitted. */
+  recheck(): void
 }
 
 /** Open connections: fifty members, each with two when both dial at the same moment. */
@@ -127,7 +145,10 @@ export async function createHost(
   const listen = init.listen.map((address) => parseAddress(address).toString())
   const announce = (init.announce ?? []).map((address) => parseAddress(address).toString())
   const topics = topicsOf(init.network)
-  const refuse = (peer: PeerId): boolean => !decisions.admit(peer.toString() as DeviceId)
+  const idOf = (peer: PeerId): DeviceId => peer.toString() as DeviceId
+  const refuse = (peer: PeerId): boolean => !decisions.admit(idOf(peer))
+  const refuseDialled = (peer: PeerId): boolean => !decisions.admit(idOf(peer), true)
+  const isMember = (device: DeviceId): boolean => decisions.isMember?.(device) ?? true
   const pingTimeoutMs = init.pingTimeoutMs ?? PING_TIMEOUT_MS
   const libp2p: CairnLibp2p = await createLibp2p<HostServices>({
     start: false,
@@ -150,9 +171,9 @@ export async function createHost(
       }),
     ],
     connectionGater: {
-      denyDialPeer: refuse,
+      denyDialPeer: refuseDialled,
       denyInboundEncryptedConnection: refuse,
-      denyOutboundEncryptedConnection: refuse,
+      denyOutboundEncryptedConnection: refuseDialled,
     },
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
@@ -172,7 +193,7 @@ export async function createHost(
     services: {
       identify: identify(),
       ping: ping(),
-      pubsub: gossipsub({
+      pubsub: memberGossip(isMember, {
         // Blocks and records carry their own signatures, so the same one is the same message from everybody.
         globalSignaturePolicy: StrictNoSign,
         msgIdFn: ({ topic, data }) => {
@@ -196,17 +217,26 @@ export async function createHost(
     },
   })
 
+  const drop = (unless: (device: DeviceId) => boolean): void => {
+    for (const connection of libp2p.getConnections()) {
+      if (unless(idOf(connection.remotePeer))) continue
+      connection.abort(new Error('dropped'))
+    }
+  }
+  // The answer may have changed between the handshake and the moment at which the connection stands.
+  libp2p.addEventListener('connection:open', ({ detail }) => {
+    if (refuse(detail.remotePeer)) detail.abort(new Error('dropped'))
+  })
+
   let running = false
   return {
-    device: libp2p.peerId.toString() as DeviceId,
+    device: idOf(libp2p.peerId),
     libp2p,
+    members: membersOnly(libp2p, isMember),
+    isMember,
     addresses: () => libp2p.getMultiaddrs().map((address) => address.toString()),
-    drop: (device) => {
-      for (const connection of libp2p.getConnections()) {
-        if (connection.remotePeer.toString() !== device) continue
-        connection.close().catch(() => connection.abort(new Error('dropped')))
-      }
-    },
+    drop: (device) => drop((other) => other !== device),
+    recheck: () => drop((device) => decisions.admit(device)),
     start: async () => {
       if (running) return
       try {
@@ -226,6 +256,23 @@ export async function createHost(
       clearTimeout(timer)
     },
   }
+}
+
+/** Gossipsub that has nothing to do with anybody but members. */
+function memberGossip(
+  isMember: (device: DeviceId) => boolean,
+  init: Parameters<typeof gossipsub>[0],
+): (components: GossipSubComponents) => GossipSub {
+  const make = gossipsub(init)
+  return ({ privateKey, peerId, peerStore, registrar, connectionManager, logger }) =>
+    make({
+      privateKey,
+      peerId,
+      peerStore,
+      registrar: membersOnly(registrar, isMember),
+      connectionManager,
+      logger,
+    })
 }
 
 /** The name under which the nodes of one network find each other: one DNS label, so at most 63 letters. */

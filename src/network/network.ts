@@ -34,7 +34,7 @@ export interface NetworkComponents {
   readonly logger: Logger
   /** Who is let in; devices that were banned for what they sent are not asked for. */
   readonly decisions?: HostDecisions
-  /** Makes the transfer of content over this host. */
+  /** Makes the transfer of content over this host, between members. */
   readonly transfer?: (libp2p: CairnLibp2p) => HostPart
   readonly onConnect?: (device: DeviceId) => void
   readonly onDisconnect?: (device: DeviceId) => void
@@ -69,10 +69,12 @@ export async function createNetwork(
   const logger = components.logger.child('network')
   const bans = createBans({ clock })
   const decisions: HostDecisions = {
-    admit: (device) => !bans.isBanned(device) && (components.decisions?.admit(device) ?? true),
+    admit: (device, dialled) =>
+      !bans.isBanned(device) && (components.decisions?.admit(device, dialled) ?? true),
+    isMember: (device) => components.decisions?.isMember?.(device) ?? true,
   }
   const host = await createHost({ keySeed: components.keySeed, decisions, logger }, init)
-  const { libp2p } = host
+  const { libp2p, members } = host
 
   const onOffence = (device: DeviceId, code: string): void => {
     const ms = bans.ban(device)
@@ -83,7 +85,7 @@ export async function createNetwork(
     })
     host.drop(device)
   }
-  const protocol = createSyncProtocol({ libp2p, clock, logger })
+  const protocol = createSyncProtocol({ libp2p: members, clock, logger })
   const server = createSyncServer({ chain, clock, logger })
   const sync = createSyncRunner(
     {
@@ -101,7 +103,7 @@ export async function createNetwork(
     { pubsub: libp2p.services.pubsub, chain, clock, logger, requestSync: sync.request },
     { network },
   )
-  const transfer = components.transfer?.(libp2p)
+  const transfer = components.transfer?.(members)
   const heliaNode = createHeliaNode({
     host,
     blockstore,
@@ -133,7 +135,7 @@ export async function createNetwork(
     host,
     gossip,
     sync,
-    createWatchdog({ libp2p, clock, logger }, { network }),
+    createWatchdog({ libp2p: members, clock, logger }, { network }),
     peers,
   ]
   return {

@@ -63,6 +63,11 @@ export interface PeersInit extends DialLoopInit {
   readonly lan?: boolean
 }
 
+/**
+ * Milliseconds; a connection that ended sooner may never have stood: a peer that does not admit this device
+ * closes it after the handshake.
+ */
+const BRIEF_MS = 2000
 /** Changes are saved together. */
 const SAVE_AFTER_MS = 2000
 
@@ -74,6 +79,8 @@ export function createPeers(
   const book = createPeerBook()
   let started = false
   let cancelSave: (() => void) | undefined
+  /** Since when each peer is connected. */
+  const met = new Map<DeviceId, number>()
 
   const dials = createDialLoop({ host, book, clock, logger }, init)
 
@@ -117,6 +124,9 @@ export function createPeers(
 
   const connected = ({ detail }: CustomEvent<PeerId>): void => {
     const device = detail.toString() as DeviceId
+    // Somebody who may only pair is not a peer.
+    if (!host.isMember(device)) return
+    met.set(device, clock.now())
     const peer = book.of(device)
     if (peer !== undefined) {
       peer.seen = clock.now()
@@ -129,16 +139,20 @@ export function createPeers(
   const disconnected = ({ detail }: CustomEvent<PeerId>): void => {
     const device = detail.toString() as DeviceId
     const peer = book.of(device)
+    const since = met.get(device)
+    if (since === undefined) return
+    met.delete(device)
     logger.info('A peer is gone.', { peer: device })
     if (peer !== undefined) {
       peer.seen = clock.now()
-      dials.begin(peer, 'soon')
+      dials.begin(peer, peer.seen - since < BRIEF_MS ? 'later' : 'soon')
     }
     onDisconnect?.(device)
     saveSoon()
   }
   const identified = ({ detail }: CustomEvent<IdentifyResult>): void => {
     const device = detail.peerId.toString()
+    if (!host.isMember(device as DeviceId)) return
     for (const address of detail.listenAddrs)
       tryLearn(`${placeOf(address)}/p2p/${device}`, 'inbound')
     const peer = book.of(device as DeviceId)
@@ -187,6 +201,7 @@ export function createPeers(
       libp2p.removeEventListener('peer:identify', identified)
       libp2p.removeEventListener('peer:discovery', discovered)
       dials.stop()
+      met.clear()
       cancelSave?.()
       cancelSave = undefined
       await save()
@@ -200,8 +215,8 @@ export function createPeers(
         saveSoon()
       }
     },
-    list: () => listPeers(book, libp2p, clock.now()),
-    connected: () => [...new Set(libp2p.getPeers().map((peer) => peer.toString() as DeviceId))],
+    list: () => listPeers(book, host.members, clock.now()),
+    connected: () => [...met.keys()],
     exportPeers: () => {
       const bootstrap = host.addresses()
       for (const { device, addresses } of book.peers) {
