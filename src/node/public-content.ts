@@ -49,6 +49,7 @@ export function createPublicContent(components: {
   /** Below the root of a public version; only roots that are trees are walked. */
   const isBelowPublicRoot = async (wanted: string): Promise<boolean> => {
     for (const { record } of store.projections.listFiles({ limit: MAX_FILES })) {
+      if (record.body.visibility !== 'public') continue
       const root = CID.parse(record.body.root)
       if (root.code !== DAG_PB) continue
       for await (const { cid } of dagBlocks(record.body.root, read)) {
@@ -64,8 +65,10 @@ export function createPublicContent(components: {
     for (const file of store.projections.filesByRoot(root)) {
       const entry = store.projections.file(file)
       if (entry === undefined || entry.removed) continue
-      const { name, mediaType } = entry.record.body
-      return { name, mediaType }
+      const { body } = entry.record
+      // Only what its owner made public leaves by the gateway: not even the ciphertext of the rest.
+      if (body.visibility !== 'public' || body.root !== root) continue
+      return { name: body.name, mediaType: body.mediaType }
     }
     return undefined
   }

@@ -69,7 +69,7 @@ export interface RecordDetail extends RecordSummary {
 export interface UserSummary {
   readonly user: string
   readonly name: string
-  readonly role: 'admin' | 'member'
+  readonly role: 'admin' | 'member' | 'backup'
   readonly self: boolean
   readonly devices: number
   readonly files: number

@@ -10,6 +10,7 @@ import type { ChainStore } from '../../storage/chain-store.ts'
 import type { Pins } from '../../storage/pins.ts'
 import type { NodeEvents } from '../events.ts'
 import type { Directory } from '../explorer/directory.ts'
+import type { FileSecrets } from './secrets.ts'
 
 /** Signs and stores a statement; durable when it resolves. */
 export interface Publisher {
@@ -22,6 +23,7 @@ export interface FilesComponents {
   readonly content: ContentBlockstore
   readonly pins: Pins
   readonly directory: Directory
+  readonly secrets: FileSecrets
   readonly self: { readonly device: DeviceId; user(): UserId | undefined }
   /** The way to other devices; missing: only what is here can be read. */
   readonly transfer?: {

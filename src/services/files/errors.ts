@@ -22,7 +22,15 @@ export const FILE_ERRORS = {
   FILE_NAME: { says: 'The name {fault}. Choose another with --name.' },
   FILE_FOLDER: { says: 'The folder cannot be used: {fault}.' },
   FILE_MEDIA_TYPE: { says: 'The media type {fault}: it looks like "text/plain".' },
-  FILE_VISIBILITY: { says: 'The visibility is not known: use "public".' },
+  FILE_VISIBILITY: { says: 'The visibility is not known: use "private" or "public".' },
+  /** The file is private, and this device holds no key of it. */
+  FILE_SEALED: {
+    says: 'The file {file} is private, and no key of it is on this device. Ask its owner for a grant, or wait until another device of yours has passed the key on.',
+  },
+  FILE_PUBLIC: { says: 'The file "{name}" is public already.' },
+  FILE_NOT_PRIVATE: {
+    says: 'The file "{name}" is public: anybody in the network can read it, and no key can change that.',
+  },
   /** No user, or several, go by this text. */
   OWNER_NOT_FOUND: { says: '{count} users go by "{text}". "cairn users" lists names and ids.' },
   /** The bytes do not belong together as the record says. */

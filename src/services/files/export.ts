@@ -59,6 +59,23 @@ export async function* readContent(
   for (const loading of ahead) yield await loading
 }
 
+/**
+ * Bytes of the file under `root`, as its root node says.
+ *
+ * @throws as `readContent`
+ */
+export async function contentSize(
+  getBlock: GetBlock,
+  root: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const cid = CID.parse(root)
+  const bytes = await getBlock(cid, signal)
+  if (cid.code === RAW) return bytes.length
+  const { data, links } = readNode({ root }, bytes)
+  return sizeOf(data, links)
+}
+
 /** The pieces of the subtree at `cid`, which holds the file's bytes from `start` to `start + size`. */
 async function* piecesOf(
   walk: Walk,
@@ -96,7 +113,7 @@ interface Node {
   readonly links: readonly { readonly cid: CID; readonly size: number }[]
 }
 
-function readNode(walk: Walk, bytes: Uint8Array): Node {
+function readNode(walk: Pick<Walk, 'root'>, bytes: Uint8Array): Node {
   let node: PBNode
   let unixfs: UnixFS
   try {
@@ -128,6 +145,6 @@ function cut(walk: Walk, bytes: Uint8Array, start: number): Uint8Array {
   return bytes.subarray(Math.max(0, walk.from - start), Math.max(0, walk.to - start))
 }
 
-function malformed(walk: Walk, reason: string, cause?: unknown): Error {
+function malformed(walk: Pick<Walk, 'root'>, reason: string, cause?: unknown): Error {
   return fileError('CONTENT_MALFORMED', { root: walk.root, reason }, cause)
 }

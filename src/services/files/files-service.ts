@@ -11,10 +11,10 @@ import type { FileEntry } from '../../storage/projections.ts'
 import type { Named } from '../explorer/directory.ts'
 import type { Page } from '../page.ts'
 import type { FilesComponents } from './components.ts'
-import { type Copies, createCopies, type ReadOptions, type WantedVersion } from './copies.ts'
+import { type Copies, createCopies, type ReadOptions, type ReadVersion } from './copies.ts'
 import { fileError } from './errors.ts'
 import { findFile } from './find.ts'
-import { createPublishing } from './publishing.ts'
+import { createPublishing, type UpdateOptions } from './publishing.ts'
 import type {
   AccessEntry,
   AddedFile,
@@ -45,6 +45,14 @@ export interface FilesService {
     options: Partial<AddOptions>,
     work: AddWork,
   ): Promise<AddedFile>
+  /**
+   * A private file's content again, as a version with new keys: for those who may still read it.
+   *
+   * @throws as `update`, and FILE_PUBLIC, FILE_SEALED
+   */
+  rekey(file: string, work: AddWork): Promise<AddedFile>
+  /** A private file's content again, as a public version. Nothing takes that back. @throws as `rekey` */
+  publish(file: string, work: AddWork): Promise<AddedFile>
   /** A tombstone over all current versions. @throws FILE_NOT_OWNER, FILE_REMOVED */
   remove(file: string, signal: AbortSignal): Promise<{ readonly record: string }>
   /** @throws OWNER_NOT_FOUND */
@@ -100,11 +108,16 @@ export function createFilesService(
     if (entry === undefined) throw fileError('FILE_NOT_FOUND', { text: file.slice(0, 80) })
     return entry
   }
-  const wantedOf = (entry: FileEntry, version?: string): WantedVersion => {
-    if (version === undefined) return { version: entry.version, record: entry.record }
-    const found = views.versions(entry.file).find((each) => each.version === version)
-    if (found === undefined) throw fileError('VERSION_NOT_FOUND', { version: version.slice(0, 80) })
-    return found
+  const wantedOf = (entry: FileEntry, version?: string): ReadVersion => {
+    const found =
+      version === undefined
+        ? entry
+        : views.versions(entry.file).find((each) => each.version === version)
+    if (found === undefined)
+      throw fileError('VERSION_NOT_FOUND', { version: version?.slice(0, 80) })
+    const { details } = found
+    if (details === undefined) throw fileError('FILE_SEALED', { file: entry.file })
+    return { version: found.version, record: found.record, details }
   }
   const ownerOf = (text: string): UserId => {
     const users = directory.users().filter(({ user, name }) => user === text || name === text)
@@ -116,10 +129,20 @@ export function createFilesService(
     return only.user
   }
 
+  /** The shown version's bytes as a new version with other keys or none. */
+  const again = (entry: FileEntry, options: UpdateOptions, work: AddWork): Promise<AddedFile> => {
+    const wanted = wantedOf(entry)
+    const { name } = wanted.details
+    if (wanted.record.body.visibility === 'public') throw fileError('FILE_PUBLIC', { name })
+    return publishing.update(entry, copies.read(wanted, {}, work), options, work)
+  }
+
   return {
     add: publishing.add,
     update: async (file, source, options, work) =>
       publishing.update(entryOf(file), source, options, work),
+    rekey: async (file, work) => again(entryOf(file), { rekey: true }, work),
+    publish: async (file, work) => again(entryOf(file), { visibility: 'public' }, work),
     remove: async (file, signal) => publishing.remove(entryOf(file), signal),
     list: ({ owner, search, all, limit, after }) => {
       const size = Math.max(1, Math.min(MAX_PAGE, Math.trunc(limit)))
@@ -146,15 +169,19 @@ export function createFilesService(
     accesses: (file) => views.accesses(entryOf(file).file),
     fetch: async (file, { version }, work) => {
       const entry = entryOf(file)
+      // Also the attempt of somebody who can see nothing of the file is stated, and answered by the rules.
+      if (entry.details === undefined && entry.owner !== components.self.user()) {
+        await components.secrets.requestAccess(entry, work)
+      }
       return copies.fetch(entry, wantedOf(entry, version), work)
     },
     read: (file, { version, ...range }, signal) => {
       const wanted = wantedOf(entryOf(file), version)
-      const { size } = wanted.record.body
+      const { size } = wanted.details
       if ((range.offset ?? 0) > size) {
         throw fileError('RANGE_OUTSIDE', { offset: range.offset, size })
       }
-      return copies.read(wanted, range, signal)
+      return copies.read(wanted, range, { signal })
     },
     keep: async (file, signal) => {
       const entry = entryOf(file)

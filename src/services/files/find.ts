@@ -51,11 +51,12 @@ function byName(projections: Projections, text: string): FileEntry[] {
   if (name === undefined) return []
   const folder = parts.slice(0, -1)
   const named = projections.filesByName(name)
-  const exact = named.filter(({ record }) => record.body.folder.join('/') === folder.join('/'))
+  const foldersOf = ({ details }: FileEntry): readonly string[] => details?.folder ?? []
+  const exact = named.filter((entry) => foldersOf(entry).join('/') === folder.join('/'))
   if (exact.length > 0) return exact
   // Outer folders may be left out, as a path from within them does.
-  return named.filter(({ record }) => {
-    const above = record.body.folder.slice(Math.max(0, record.body.folder.length - folder.length))
+  return named.filter((entry) => {
+    const above = foldersOf(entry).slice(Math.max(0, foldersOf(entry).length - folder.length))
     return above.join('/') === folder.join('/')
   })
 }
@@ -80,9 +81,9 @@ function ambiguous(directory: Directory, text: string, found: readonly FileEntry
   const candidates = found.slice(0, MAX_CANDIDATES).map(
     (entry): Candidate => ({
       file: entry.file,
-      name: [...entry.record.body.folder, entry.record.body.name].join('/'),
+      name: pathOf(entry),
       owner: directory.user(entry.owner).name,
-      size: entry.record.body.size,
+      size: entry.details?.size ?? null,
     }),
   )
   return fileError('FILE_AMBIGUOUS', {
@@ -90,6 +91,10 @@ function ambiguous(directory: Directory, text: string, found: readonly FileEntry
     count: found.length,
     candidates: JSON.stringify(candidates),
   })
+}
+
+function pathOf({ details }: FileEntry): string | null {
+  return details === undefined ? null : [...details.folder, details.name].join('/')
 }
 
 /** Text of a person or a peer as it may stand in a message: short and on one line. */

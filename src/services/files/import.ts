@@ -5,6 +5,8 @@
 import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
 import type { ContentId } from '../../chain/ids.ts'
+import type { ContentCipher } from '../../common/content-cipher.ts'
+import { encryptContent } from '../../common/content-stream.ts'
 import { sha256Stream } from '../../common/crypto.ts'
 import { DAG_PB, RAW, SHA2_256 } from '../../common/dag-cbor.ts'
 import { MIB } from '../../common/limits.ts'
@@ -27,7 +29,9 @@ export interface Imported {
 
 export interface ImportOptions {
   readonly signal: AbortSignal
-  /** Called after each leaf that was read, with the bytes so far. */
+  /** Encrypts each leaf: what is stored is its content format, a segment a leaf. */
+  readonly cipher?: ContentCipher
+  /** Called after each leaf that was read, with the plain bytes so far. */
   readonly onBytes?: (bytes: number) => void
   /** Bytes of a leaf and links of a node; others than the profile's only in tests. */
   readonly leafBytes?: number
@@ -42,7 +46,7 @@ export interface ImportOptions {
 export async function importContent(
   blockstore: Pick<ContentBlockstore, 'putVerified'>,
   source: AsyncIterable<Uint8Array>,
-  { signal, onBytes, leafBytes = LEAF_BYTES, nodeLinks }: ImportOptions,
+  { signal, cipher, onBytes, leafBytes = LEAF_BYTES, nodeLinks }: ImportOptions,
 ): Promise<Imported> {
   const plain = sha256Stream()
   const pool = createLeafPool(leafBytes)
@@ -79,12 +83,19 @@ export async function importContent(
   }
   try {
     let size = 0
-    for await (const leaf of chunksOf(source, pool)) {
+    const onPlain = (bytes: Uint8Array): void => {
+      plain.update(bytes)
+      size += bytes.length
+    }
+    const leaves =
+      cipher === undefined
+        ? chunksOf(source, pool)
+        : encryptContent(cipher, source, { take: pool.take, onPlain })
+    for await (const leaf of leaves) {
       signal.throwIfAborted()
       if (failures.length > 0) throw failures[0]
       ordered.push(storeLeaf(leaf))
-      plain.update(leaf)
-      size += leaf.length
+      if (cipher === undefined) onPlain(leaf)
       onBytes?.(size)
       if (ordered.length >= slots) await takeFirst()
     }

@@ -3,7 +3,7 @@ import { lookup } from 'mime-types'
 import { checkName, mediaTypeShape } from '../../chain/names.ts'
 import { MAX_FOLDER_DEPTH } from '../../chain/record-bodies.ts'
 import { fileError } from './errors.ts'
-import type { AddOptions } from './types.ts'
+import type { AddOptions, Visibility } from './types.ts'
 
 const UNKNOWN_TYPE = 'application/octet-stream'
 
@@ -11,7 +11,7 @@ export interface Labels {
   readonly name: string
   readonly folder: readonly string[]
   readonly mediaType: string
-  readonly visibility: 'public'
+  readonly visibility: Visibility
 }
 
 /**
@@ -20,7 +20,10 @@ export interface Labels {
  * @param before - the version that is updated: what the options leave out stays
  * @throws FILE_NAME, FILE_FOLDER, FILE_MEDIA_TYPE, FILE_VISIBILITY
  */
-export function labelsOf(options: Partial<AddOptions>, before?: Labels): Labels {
+export function labelsOf(
+  options: Partial<AddOptions>,
+  before?: Partial<Labels> & Pick<Labels, 'visibility'>,
+): Labels {
   const name = (options.name ?? before?.name ?? '').normalize('NFC')
   const fault = checkName(name)
   if (fault !== undefined) throw fileError('FILE_NAME', { fault })
@@ -32,14 +35,14 @@ export function labelsOf(options: Partial<AddOptions>, before?: Labels): Labels 
     const wrong = checkName(part)
     if (wrong !== undefined) throw fileError('FILE_FOLDER', { fault: `a name in it ${wrong}` })
   }
-  const visibility: string = options.visibility ?? before?.visibility ?? ''
-  if (visibility !== 'public') throw fileError('FILE_VISIBILITY')
+  const visibility: string = options.visibility ?? before?.visibility ?? 'private'
+  if (visibility !== 'public' && visibility !== 'private') throw fileError('FILE_VISIBILITY')
   return { name, folder, mediaType: mediaTypeOf(options, name, before), visibility }
 }
 
-function mediaTypeOf(options: Partial<AddOptions>, name: string, before?: Labels): string {
+function mediaTypeOf(options: Partial<AddOptions>, name: string, before?: Partial<Labels>): string {
   if (options.mediaType === undefined) {
-    if (before !== undefined && before.name === name) return before.mediaType
+    if (before?.mediaType !== undefined && before.name === name) return before.mediaType
     return lookup(name) || UNKNOWN_TYPE
   }
   try {

@@ -4,6 +4,9 @@
  */
 import type { Named } from '../explorer/directory.ts'
 import type { RecordState } from '../explorer/record-state.ts'
+import type { ReadingWait } from './secrets.ts'
+
+export type Visibility = 'public' | 'private'
 
 export interface AddOptions {
   /** File name; put into Unicode's form NFC. */
@@ -12,7 +15,8 @@ export interface AddOptions {
   readonly folder?: readonly string[]
   /** Found by the name when it is missing. */
   readonly mediaType?: string
-  readonly visibility: 'public'
+  /** Default: private; of an update, as before. */
+  readonly visibility?: Visibility
 }
 
 /** Progress in plain bytes of an add, in stored bytes of a fetch. */
@@ -23,6 +27,8 @@ export interface Progress {
 
 export interface WorkOptions {
   readonly signal: AbortSignal
+  /** Told while the key of somebody else's private file is waited for. */
+  readonly onWait?: (wait: ReadingWait) => void
   /** Called at most some ten times a second. */
   readonly onProgress?: (progress: Progress) => void
 }
@@ -56,19 +62,20 @@ export interface Tally {
   readonly settled: boolean
 }
 
+/** Name, folder, media type, size and hash are null (folder: empty) where the version is sealed to this device. */
 export interface FileVersion {
   readonly version: string
   /** 1 for the first, in chain order, pending ones last. */
   readonly number: number
   readonly record: string
-  readonly name: string
+  readonly name: string | null
   readonly folder: readonly string[]
-  readonly mediaType: string
-  readonly size: number
+  readonly mediaType: string | null
+  readonly size: number | null
   readonly storedSize: number
-  readonly sha256: string
+  readonly sha256: string | null
   readonly root: string
-  readonly visibility: 'public'
+  readonly visibility: Visibility
   readonly parents: readonly string[]
   readonly user: Named
   readonly device: Named
@@ -82,17 +89,18 @@ export interface FileVersion {
   readonly tally: Tally
 }
 
-/** A file by its newest current version (its newest of all, when it is removed). */
+/** A file by its newest current version (its newest of all, when it is removed); sealed as its versions are. */
 export interface FileSummary {
   readonly file: string
   readonly version: string
-  readonly name: string
+  readonly name: string | null
   readonly folder: readonly string[]
-  readonly mediaType: string
-  readonly size: number
-  readonly sha256: string
+  readonly mediaType: string | null
+  readonly size: number | null
+  readonly storedSize: number
+  readonly sha256: string | null
   readonly root: string
-  readonly visibility: 'public'
+  readonly visibility: Visibility
   readonly owner: Named
   readonly added: number
   readonly updated: number
@@ -152,7 +160,7 @@ export interface FileQuery {
 /** One of several files that a text may mean. */
 export interface Candidate {
   readonly file: string
-  readonly name: string
+  readonly name: string | null
   readonly owner: string | null
-  readonly size: number
+  readonly size: number | null
 }

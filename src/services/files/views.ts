@@ -73,17 +73,17 @@ export function createFileViews({
     }
     return removed
   }
-  const labels = (record: VersionRecord) => ({
-    name: record.body.name,
-    folder: record.body.folder,
-    mediaType: record.body.mediaType,
-    size: record.body.size,
-    sha256: toHex(record.body.sha256),
+  const labels = ({ record, details }: Pick<FileEntry, 'record' | 'details'>) => ({
+    name: details?.name ?? null,
+    folder: details?.folder ?? [],
+    mediaType: details?.mediaType ?? null,
+    size: details?.size ?? null,
+    sha256: details === undefined ? null : toHex(details.sha256),
     root: record.body.root,
     visibility: record.body.visibility,
   })
   const versionView = (entry: NumberedVersion, removed: ReadonlySet<VersionId>): FileVersion => ({
-    ...labels(entry.record),
+    ...labels(entry),
     version: entry.version,
     number: entry.number,
     record: entry.record.id,
@@ -99,12 +99,13 @@ export function createFileViews({
     tally: tally(entry.version),
   })
   const summarize = (entry: FileEntry, of: readonly NumberedVersion[]): FileSummary => ({
-    ...labels(entry.record),
+    ...labels(entry),
     file: entry.file,
     version: entry.version,
     owner: directory.user(entry.owner),
     added: of[0]?.record.time ?? entry.record.time,
     updated: entry.record.time,
+    storedSize: entry.record.body.storedSize,
     versions: of.length,
     conflict: entry.heads.length > 1,
     removed: entry.removed,

@@ -31,6 +31,14 @@ export interface FilesNode extends TestStore {
   tell(other: FilesNode): Promise<void>
 }
 
+/** These devices keep public files only. */
+const noSecrets: FilesComponents['secrets'] = {
+  newKeys: () => Promise.reject(new Error('no keys')),
+  seal: () => Promise.reject(new Error('no keys')),
+  requestAccess: () => Promise.reject(new Error('no keys')),
+  contentKey: () => Promise.reject(new Error('no keys')),
+}
+
 export type TestClock = ReturnType<typeof handClock>
 
 /** The time of the tests' clock; content's times are the system's. */
@@ -55,6 +63,7 @@ async function createFilesNode(name: string, dir: string, clock: TestClock): Pro
     pins,
     directory: createDirectory({ projections: node.store.projections, events: node.events }),
     self: { device: node.device, user: () => node.chain.user },
+    secrets: noSecrets,
     transfer: {
       fetchDag: async (root, options) => {
         const read = async (cid: CID): Promise<Uint8Array> => {

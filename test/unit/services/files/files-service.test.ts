@@ -115,7 +115,7 @@ describe('files: add, list, find', () => {
     ['FILE_FOLDER', { name: 'a', folder: ['..'] }],
     ['FILE_FOLDER', { name: 'a', folder: Array.from({ length: 40 }, () => 'x') }],
     ['FILE_MEDIA_TYPE', { name: 'a', mediaType: 'text/html\r\nX-Evil: 1' }],
-    ['FILE_VISIBILITY', { name: 'a', visibility: 'private' as 'public' }],
+    ['FILE_VISIBILITY', { name: 'a', visibility: 'secret' as 'public' }],
   ] as const) {
     it(`${code}: ${JSON.stringify(options).slice(0, 60)}`, () =>
       withAdaAndBob(async (ada) => {
