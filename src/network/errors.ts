@@ -76,6 +76,19 @@ export const NETWORK_ERRORS = {
     says: 'The peer {peer} names {count:record} and does not give them.',
     verdict: 'ignore',
   },
+
+  /** The other side closed, reset or refused the stream, or is not connected. */
+  KEY_STREAM: { says: 'The peer {peer} ended the exchange about a key early.', verdict: 'ignore' },
+  /** No answer came for too long. */
+  KEY_TIMEOUT: {
+    says: 'The peer {peer} did not answer within {seconds:second} when it was asked for a key.',
+    verdict: 'ignore',
+  },
+  /** The answer is not in the form that was agreed. */
+  KEY_MALFORMED: {
+    says: 'The peer {peer} sent an answer about a key that makes no sense.',
+    verdict: 'reject',
+  },
 } as const
 
 export type NetworkErrorCode = keyof typeof NETWORK_ERRORS
