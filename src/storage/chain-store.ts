@@ -80,6 +80,8 @@ export interface ChainStore {
 
   record(id: RecordId): StoredRecord | undefined
   hasRecord(id: RecordId): boolean
+  /** The same for a whole record: cheaper when it is new. */
+  knows(record: SignedRecord): boolean
   /** Stores a record as pending unless it is known. True: it is new here. */
   putRecord(record: SignedRecord, options: { own: boolean; received: number }): boolean
   /** Not on the best chain; by device, then sequence. */
@@ -281,6 +283,7 @@ export function createChainStore(db: Database): ChainStore {
       return stored
     },
     hasRecord: (id) => records.number(id) !== undefined,
+    knows: (record) => records.numberOf(record) !== undefined,
     putRecord: (record, { own, received }) =>
       db.join(() => {
         const { number, added } = records.put(record, { own, received, inBody: false })

@@ -51,7 +51,10 @@ export function createEviction(db: Database, records: RecordTable): Eviction {
   /** Where the next call goes on: records that have to stay must not be all that each call looks at. */
   let cursor: { received: number; number: number } = FIRST
 
-  const count = (): number => held.get()?.count ?? 0
+  const count = (): number => {
+    records.flush()
+    return held.get()?.count ?? 0
+  }
 
   const drop = (number: number, record: SignedRecord): void => {
     records.forget(number)

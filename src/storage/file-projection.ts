@@ -16,7 +16,7 @@ import type { Outcome, RecordTable } from './record-table.ts'
 import type { Database } from './sqlite.ts'
 
 /** Files that wait at most before they are computed. */
-const MAX_TOUCHED = 4096
+const MAX_TOUCHED = 16_384
 /** Records that a rebuild reads at a time. */
 const PAGE_RECORDS = 500
 
@@ -219,6 +219,7 @@ export function createFileProjection(
     flush: () => {
       if (touched.size === 0) return
       db.join(() => {
+        records.flush()
         for (const [file, versions] of touched) refresh(file, versions)
       })
       touched.clear()

@@ -9,8 +9,9 @@ import type { RecordOutcome } from '../chain/outcome.ts'
 import type { SignedRecord } from '../chain/record.ts'
 import { MIB } from '../common/limits.ts'
 import { createCache } from './cache.ts'
-import { createHeadList, type DeviceHead } from './head-list.ts'
-import { rootOf, subjectOf } from './record-facts.ts'
+import type { DeviceHead } from './head-list.ts'
+import { createRecordHeads } from './record-heads.ts'
+import { createRecordWriter, type RecordWriter } from './record-writer.ts'
 import type { Database } from './sqlite.ts'
 import { readStored } from './stored-value.ts'
 
@@ -19,9 +20,11 @@ const CACHED_RECORD_BYTES: number = 16 * MIB
 /** Bytes of a decoded record beside its encoded bytes. */
 const DECODED_BYTES = 2048
 /** Records of one transaction that are kept decoded. */
-const MAX_FRESH = 8192
+const MAX_FRESH = 16_384
 /** Id to number, some hundred bytes each. */
-const CACHED_NUMBERS = 8192
+const CACHED_NUMBERS = 16_384
+/** Devices whose highest sequence is in memory. */
+const CACHED_TOPS = 1024
 
 export type Outcome = RecordOutcome['outcome']
 export type OutcomeCode = NonNullable<RecordOutcome['code']>
@@ -43,8 +46,11 @@ export interface StoredRecord {
   readonly received: number
 }
 
-export interface RecordTable {
+export interface RecordTable
+  extends Pick<RecordWriter, 'confirm' | 'unconfirm' | 'outcome' | 'setOutcome'> {
   number(id: string): number | undefined
+  /** The same for a whole record: cheaper when it is new. */
+  numberOf(record: SignedRecord): number | undefined
   /** Stores it unless it is known; `added` tells. */
   put(
     record: SignedRecord,
@@ -55,12 +61,6 @@ export interface RecordTable {
   /** Whether it is a record of this kind (`file.` for example); cheaper than decoding it. */
   isOf(number: number, kind: string): boolean
   bytes(number: number): Uint8Array | undefined
-  confirm(number: number, height: number, place: number, outcome: RecordOutcome): void
-  /** Back to pending. */
-  unconfirm(number: number): void
-  /** Empty texts: it has none. */
-  outcome(number: number): { outcome: string; code: string }
-  setOutcome(number: number, outcome: string, code: string): void
   pending(limit: number): StoredRecord[]
   count(): number
   /** Devices with pending records. */
@@ -68,6 +68,8 @@ export interface RecordTable {
   pendingCount(): number
   /** Pending records of a device; counts no further than `limit`. */
   pendingCountOf(device: DeviceId, limit: number): number
+  /** Writes what waits: before anybody else reads the table. */
+  flush(): void
   /** Writes what waits and forgets the records of the transaction. Called last before each commit. */
   settle(): void
   /** By device, then sequence. */
@@ -105,31 +107,11 @@ export function createRecordTable(
   db: Database,
 ): RecordTable & { stored(row: StoredRow): StoredRecord } {
   const findNumber = db.prepare<{ number: number }>('SELECT number FROM records WHERE id = ?')
-  const insert = db.prepare(
-    `INSERT INTO records (id, device, sequence, user, type, subject, identity, root, received, own, ever,
-       in_body, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
-  )
-  const keep = db.prepare(
-    `UPDATE records SET own = max(own, ?), in_body = max(in_body, ?)
-     WHERE number = ? AND (own < ? OR in_body < ?)`,
-  )
   const select = db.prepare<StoredRow>(`SELECT ${STORED_COLUMNS} WHERE records.number = ?`)
   const selectBytes = db.prepare<{ bytes: Uint8Array }>(
     'SELECT bytes FROM records WHERE number = ?',
   )
   const selectType = db.prepare<{ type: string }>('SELECT type FROM records WHERE number = ?')
-  const confirm = db.prepare(
-    'UPDATE records SET height = ?, place = ?, outcome = ?, code = ?, ever = 1 WHERE number = ?',
-  )
-  const unconfirm = db.prepare(
-    'UPDATE records SET height = NULL, place = NULL, outcome = NULL, code = NULL WHERE number = ?',
-  )
-  const outcome = db.prepare<{ outcome: string; code: string }>(
-    `SELECT coalesce(outcome, '') AS outcome, coalesce(code, '') AS code FROM records WHERE number = ?`,
-  )
-  const setOutcome = db.prepare(
-    `UPDATE records SET outcome = nullif(?, ''), code = nullif(?, '') WHERE number = ?`,
-  )
   const pending = db.prepare<StoredRow>(
     `SELECT number, bytes, height, place, NULL AS block, outcome, code, own, ever, received
      FROM records WHERE height IS NULL ORDER BY device, sequence LIMIT ?`,
@@ -145,18 +127,6 @@ export function createRecordTable(
     `SELECT count(*) AS n FROM
      (SELECT 1 FROM records WHERE device = ? AND height IS NULL LIMIT ?)`,
   )
-  const HEADS = `SELECT record_heads.device, record_heads.sequence, id FROM record_heads
-    JOIN records ON number = record`
-  const heads = db.prepare<DeviceHead>(
-    `${HEADS} ORDER BY record_heads.device, record_heads.sequence, id`,
-  )
-  const headsOf = db.prepare<DeviceHead>(
-    `${HEADS} WHERE record_heads.device = ? ORDER BY record_heads.sequence, id`,
-  )
-  const addHead = db.prepare('INSERT OR IGNORE INTO record_heads VALUES (?, ?, ?)')
-  const removeHead = db.prepare(
-    'DELETE FROM record_heads WHERE device = ? AND sequence = ? AND record = ?',
-  )
   const at = db.prepare<StoredRow>(
     `SELECT ${STORED_COLUMNS} WHERE records.device = ? AND records.sequence = ? ORDER BY records.number`,
   )
@@ -165,6 +135,9 @@ export function createRecordTable(
   )
   const newest = db.prepare<StoredRow>(
     `SELECT ${STORED_COLUMNS} WHERE records.device = ? ORDER BY records.sequence DESC, records.number LIMIT 1`,
+  )
+  const topSequence = db.prepare<{ n: number | null }>(
+    'SELECT max(sequence) AS n FROM records WHERE device = ?',
   )
   const remove = db.prepare('DELETE FROM records WHERE number = ?')
 
@@ -175,19 +148,28 @@ export function createRecordTable(
   const numbers = createCache<string, number>(CACHED_NUMBERS)
   /** Records of this transaction: with the bodies that they are views of, in memory no longer than it. */
   const fresh = new Map<number, SignedRecord>()
-  /** Heads that are not in the table yet: of a device's many new records one remains. */
-  const newHeads = new Map<number, SignedRecord>()
-  const headList = createHeadList({
-    all: () => heads.all(),
-    of: (device) => headsOf.all(device),
-  })
+  const rows = createRecordWriter(db)
+  const heads = createRecordHeads(db)
   const flush = (): void => {
-    for (const [number, { device, sequence }] of newHeads) addHead.run(device, sequence, number)
-    newHeads.clear()
+    rows.flush()
+    heads.flush()
+  }
+  /** Every query of the table goes through this: what waits has to be in it. */
+  const read = <T>(query: () => T): T => {
+    rows.flush()
+    return query()
+  }
+  /** The highest sequence of a device: a record above it is unknown, and has no successor. */
+  const tops = createCache<DeviceId, number>(CACHED_TOPS)
+  const topOf = (device: DeviceId): number => {
+    const known = tops.get(device)
+    if (known !== undefined) return known
+    const top = read(() => topSequence.get(device)?.n ?? -1)
+    tops.set(device, top)
+    return top
   }
   db.onRollback(() => {
-    headList.clear()
-    newHeads.clear()
+    tops.clear()
     fresh.clear()
     decoded.clear()
     numbers.clear()
@@ -212,52 +194,44 @@ export function createRecordTable(
     received: row.received,
   })
   const hasSuccessor = (record: SignedRecord): boolean =>
-    numbersAt
-      .all(record.device, record.sequence + 1)
-      .some(({ number }) => table.record(number)?.previous === record.id)
+    record.sequence < topOf(record.device) &&
+    read(() => numbersAt.all(record.device, record.sequence + 1)).some(
+      ({ number }) => table.record(number)?.previous === record.id,
+    )
 
   const table: RecordTable = {
+    ...rows,
+    flush,
     number: (id) => {
       const known = numbers.get(id)
       if (known !== undefined) return known
-      const number = findNumber.get(id)?.number
+      const number = read(() => findNumber.get(id)?.number)
       if (number !== undefined) numbers.set(id, number)
       return number
     },
+    numberOf: ({ device, sequence, id }) =>
+      sequence > topOf(device) ? undefined : table.number(id),
     put: (record, { own, received, inBody }) => {
-      const flags = [own ? 1 : 0, inBody ? 1 : 0] as const
-      const known = table.number(record.id)
+      const known = table.numberOf(record)
       if (known !== undefined) {
-        if (own || inBody) keep.run(...flags, known, ...flags)
+        rows.keep(known, own, inBody)
         return { number: known, added: false }
       }
-      const { id, device, sequence, type, user, identity } = record
-      const number = insert.insert(
-        id,
-        device,
-        sequence,
-        user ?? identity,
-        type,
-        subjectOf(record),
-        identity === id ? null : identity,
-        rootOf(record),
-        received,
-        ...flags,
-        record.bytes,
-      )
-      numbers.set(id, number)
-      headList.changed(device)
-      if (fresh.size >= MAX_FRESH) fresh.clear()
-      fresh.set(number, record)
-      const before = record.previous === null ? undefined : table.number(record.previous)
-      if (before !== undefined && !newHeads.delete(before)) {
-        removeHead.run(device, sequence - 1, before)
+      if (fresh.size >= MAX_FRESH) {
+        rows.flush()
+        fresh.clear()
       }
-      if (!hasSuccessor(record)) newHeads.set(number, record)
+      const { id, device, sequence, previous } = record
+      const number = rows.add({ record, received, own, inBody })
+      numbers.set(id, number)
+      fresh.set(number, record)
+      tops.set(device, Math.max(sequence, topOf(device)))
+      const before = previous === null ? undefined : table.number(previous)
+      heads.added(number, record, before, !hasSuccessor(record))
       return { number, added: true }
     },
     get: (number) => {
-      const row = select.get(number)
+      const row = read(() => select.get(number))
       return row === undefined ? undefined : stored(row)
     },
     record: (number) => {
@@ -269,55 +243,49 @@ export function createRecordTable(
     isOf: (number, kind) =>
       (
         (fresh.get(number) ?? decoded.get(number))?.type ??
-        selectType.get(number)?.type ??
+        read(() => selectType.get(number))?.type ??
         ''
       ).startsWith(kind),
-    bytes: (number) => selectBytes.get(number)?.bytes,
-    confirm: (number, height, place, { outcome, code }) =>
-      void confirm.run(height, place, outcome, code ?? null, number),
-    unconfirm: (number) => void unconfirm.run(number),
-    outcome: (number) => outcome.get(number) ?? { outcome: '', code: '' },
-    setOutcome: (number, outcome, code) => void setOutcome.run(outcome, code, number),
-    pending: (limit) => pending.all(limit).map(stored),
-    count: () => count.get()?.n ?? 0,
-    pendingDevices: () => pendingDevices.all().map(({ device }) => device),
-    pendingCount: () => pendingCount.get()?.n ?? 0,
-    pendingCountOf: (device, limit) => pendingCountOf.get(device, limit)?.n ?? 0,
+    bytes: (number) => read(() => selectBytes.get(number))?.bytes,
+    pending: (limit) => read(() => pending.all(limit)).map(stored),
+    count: () => read(() => count.get())?.n ?? 0,
+    pendingDevices: () => read(() => pendingDevices.all()).map(({ device }) => device),
+    pendingCount: () => read(() => pendingCount.get())?.n ?? 0,
+    pendingCountOf: (device, limit) => read(() => pendingCountOf.get(device, limit))?.n ?? 0,
     settle: () => {
       flush()
       fresh.clear()
     },
     heads: () => {
       flush()
-      return headList.get()
+      return heads.all()
     },
     headsOf: (device) => {
       flush()
-      return headsOf.all(device)
+      return heads.of(device)
     },
     hasSuccessor,
-    at: (device, sequence) => at.all(device, sequence).map(stored),
+    at: (device, sequence) => read(() => at.all(device, sequence)).map(stored),
     newest: (device) => {
-      const row = newest.get(device)
+      const row = read(() => newest.get(device))
       return row === undefined ? undefined : stored(row)
     },
     restoreHead: (number) => {
       const record = table.record(number)
       if (record === undefined || hasSuccessor(record)) return
       flush()
-      headList.changed(record.device)
-      addHead.run(record.device, record.sequence, number)
+      heads.restored(number, record)
     },
     forget: (number) => {
       const record = table.record(number)
       if (record === undefined) return
-      newHeads.delete(number)
-      headList.changed(record.device)
-      removeHead.run(record.device, record.sequence, number)
+      flush()
+      heads.forgotten(number, record)
       remove.run(number)
       fresh.delete(number)
       decoded.delete(number)
       numbers.delete(record.id)
+      tops.delete(record.device)
     },
   }
   return { ...table, stored }

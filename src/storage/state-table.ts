@@ -10,7 +10,7 @@ const PAGE_ENTRIES = 256
 /** Values in memory; of some hundred bytes each. */
 const CACHE_ENTRIES = 8192
 /** Keys that wait at most: some hundred bytes each. */
-const MAX_WAITING = 16_384
+const MAX_WAITING = 65_536
 /** Rows that one statement writes. */
 const ROWS_AT_ONCE = 16
 /** Above every ASCII key. */

@@ -59,6 +59,8 @@ export interface SyncClientInit {
 
 /** Milliseconds that a peer may bring no window of blocks before another one is asked as well. */
 const PATIENCE_MS = 5000
+/** Headers of the first page, the next ones are larger: so that the first bodies come soon. */
+const FIRST_HEADERS = 250
 /** Headers without a better chain: 11 days of mining without a pause; 40 MB of ids. */
 const MAX_USELESS_HEADERS = 500_000
 /** Pages of headers in one run that show no more work than those before them: reorgs of the peer meanwhile. */
@@ -90,16 +92,18 @@ export function createSyncClient(
     let stale = 0
     let locator = chain.locator().slice(0, MAX_LOCATOR_IDS)
     let early = false
-    // Bodies of one page are on their way while the headers of the next are checked.
+    // Bodies of two pages are on their way or wait while the headers of the next are checked.
     const bodies = createBodyWindows(peer, chain, signal, (blocks) => {
       taken.blocks += blocks
       progress()
     })
+    let before: Promise<void> = Promise.resolve()
     let taking: Promise<void> = Promise.resolve()
+    let pageSize = Math.min(FIRST_HEADERS, limit)
 
     /** Takes one page; false: it was the last one. */
     const takePage = async (): Promise<boolean> => {
-      const headers = await peer.headers(locator, limit, signal)
+      const headers = await peer.headers(locator, pageSize, signal)
       const [first, last] = [headers[0], headers.at(-1)]
       if (first === undefined || last === undefined) return false
       checkFirst(peer, first, locator)
@@ -114,7 +118,8 @@ export function createSyncClient(
       for (const id of plan.wanted) wanted.push(id)
       if (plan.more) {
         useless = 0
-        await taking
+        await before
+        before = taking
         taking = bodies.take(wanted.splice(0))
         taking.catch(() => {})
       } else if (useless > maxHeaders) {
@@ -122,7 +127,8 @@ export function createSyncClient(
       }
       // One clock of the two is wrong: not the peer's fault, and the blocks come when their time has come.
       early = plan.ahead
-      if (plan.ahead || headers.length < limit) return false
+      if (plan.ahead || headers.length < pageSize) return false
+      pageSize = Math.min(pageSize * 2, limit)
       const lastId = cidOf(last) as BlockId
       locator = [lastId, ...chain.locator().filter((id) => id !== lastId)].slice(0, MAX_LOCATOR_IDS)
       return true

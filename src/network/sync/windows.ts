@@ -22,7 +22,7 @@ export interface BodyWindows {
   /**
    * Asks for the bodies of `ids` (parents first, after those of the calls before) and hands them to the chain,
    * window by window; resolves when all are handed over. The chain gets a window while it still verifies and
-   * imports those before. One call at a time.
+   * imports those before.
    *
    * @throws `SYNC_BODY_WITHHELD` and what peer and chain throw
    */
@@ -41,6 +41,7 @@ export function createBodyWindows(
   const stop = new AbortController()
   const stopped = AbortSignal.any([signal, stop.signal])
   const importing: Promise<void>[] = []
+  let last: Promise<void> = Promise.resolve()
 
   const imported = async (): Promise<void> => {
     // A window that is being imported comes to its end, and the first failure is the one that counts.
@@ -48,23 +49,28 @@ export function createBodyWindows(
     await Promise.all(importing)
   }
 
+  const handOver = async (ids: readonly BlockId[]): Promise<void> => {
+    try {
+      for await (const window of fetchWindows(peer, ids, stopped)) {
+        if (importing.length >= MAX_WINDOWS) {
+          await importing[0]
+          importing.shift()
+        }
+        const accepted = chain.acceptBodies(window, peer.id).then(() => progress(window.length))
+        accepted.catch(() => stop.abort())
+        importing.push(accepted)
+      }
+    } catch (error) {
+      await imported()
+      throw error
+    }
+  }
+
   return {
     imported,
-    take: async (ids) => {
-      try {
-        for await (const window of fetchWindows(peer, ids, stopped)) {
-          if (importing.length >= MAX_WINDOWS) {
-            await importing[0]
-            importing.shift()
-          }
-          const accepted = chain.acceptBodies(window, peer.id).then(() => progress(window.length))
-          accepted.catch(() => stop.abort())
-          importing.push(accepted)
-        }
-      } catch (error) {
-        await imported()
-        throw error
-      }
+    take: (ids) => {
+      last = last.then(() => handOver(ids))
+      return last
     },
   }
 }

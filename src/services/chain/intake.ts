@@ -45,14 +45,14 @@ export interface Intake {
 }
 
 export function createIntake(
-  components: { readonly store: Pick<ChainStore, 'hasRecord'>; readonly verifier: Verifier },
+  components: { readonly store: Pick<ChainStore, 'knows'>; readonly verifier: Verifier },
   init: { readonly params: NetworkParams; readonly network: NetworkId },
 ): Intake {
   const { store, verifier } = components
 
   const verified = async (records: readonly SignedRecord[]): Promise<void> => {
     const items = records
-      .filter(({ id }) => !store.hasRecord(id))
+      .filter((record) => !store.knows(record))
       .map((record) => ({
         publicKey: deviceKeyOf(record.device) ?? new Uint8Array(),
         message: recordMessage(record),
@@ -72,7 +72,7 @@ export function createIntake(
     records: async (encoded) => {
       const records = encoded
         .map((bytes) => ofThisNetwork(decodeRecord(bytes)))
-        .filter(({ id }) => !store.hasRecord(id))
+        .filter((record) => !store.knows(record))
       await verified(records)
       return records
     },
