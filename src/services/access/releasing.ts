@@ -1,0 +1,196 @@
+/**
+ * The key holder: decides whether the key of a private version leaves this device, and writes down that it does
+ * before it does.
+ *
+ * owns: the count of a grant, as releases known here; revocations, from the moment at which this node knows them
+ * does not own: what the rules say of an access (chain/state/grants.ts), streams (network/key-release)
+ *
+ * Whatever the best chain says now, a release that this device made counts, and so does a revocation that it
+ * knows: on any branch, or pending. So with one holder no reorg gives a key more often than was allowed.
+ */
+import { isProven } from '../../chain/admissions.ts'
+import {
+  type DeviceId,
+  deviceIdOf,
+  type FileId,
+  type RecordId,
+  type UserId,
+} from '../../chain/ids.ts'
+import type { RecordOf } from '../../chain/record.ts'
+import { isBackup, readDevice } from '../../chain/state/devices.ts'
+import { readFile } from '../../chain/state/files.ts'
+import {
+  type GrantState,
+  isKeyHolder,
+  readAllowed,
+  readGrant,
+  readGranted,
+  readReleased,
+} from '../../chain/state/grants.ts'
+import { readRecordState } from '../../chain/state/records.ts'
+import type { Clock } from '../../common/clock.ts'
+import { createSerialQueue } from '../../common/queue.ts'
+import type { KeyAnswer, Refusal } from '../../network/key-release/messages.ts'
+import type { KeyHolder } from '../../network/key-release/server.ts'
+import type { ChainStore, StoredRecord } from '../../storage/chain-store.ts'
+import type { VersionRecord } from '../../storage/projections.ts'
+import type { Publisher } from '../files/components.ts'
+
+/** The keys that this device can open. 32 bytes each; undefined: not this one. */
+export interface FileKeys {
+  contentKeyOf(version: VersionRecord): Promise<Uint8Array | undefined>
+  metadataKeyOf(version: VersionRecord): Promise<Uint8Array | undefined>
+}
+
+export interface ReleasingComponents {
+  readonly store: Pick<ChainStore, 'state' | 'record' | 'recordsAt'> & {
+    readonly projections: Pick<
+      ChainStore['projections'],
+      'accessesOf' | 'releasesOf' | 'revocationsOf'
+    >
+  }
+  readonly records: Publisher
+  readonly keys: FileKeys
+  /** Seals a secret of 32 bytes to a device's encryption key for one access: 80 bytes. */
+  readonly seal: (secret: Uint8Array, to: Uint8Array, access: RecordId) => Promise<Uint8Array>
+  /** Whether a revocation of the device is known here, on any branch or pending. */
+  readonly isRevoked: (device: DeviceId) => boolean
+  readonly clock: Pick<Clock, 'now'>
+  readonly device: DeviceId
+}
+
+/** Requests that wait for their turn; a further one is told to come again. */
+const MAX_QUEUED = 256
+
+interface Allowed {
+  readonly version: VersionRecord
+  /** X25519 public key of the device that asks. */
+  readonly encryptionKey: Uint8Array
+  /** A key left for this very access. */
+  readonly released: boolean
+}
+type Refused = Extract<KeyAnswer, { type: 'refused' }>
+
+const refused = (code: Refusal, reason?: string): Refused => ({
+  type: 'refused',
+  code,
+  ...(reason === undefined ? {} : { reason }),
+})
+
+export function createReleasing(components: ReleasingComponents): KeyHolder {
+  const { store, records, keys, seal, isRevoked, clock, device: self } = components
+  const { state, projections } = store
+  // One after the other, so that of two accesses under a count of one the second sees the first.
+  const queue = createSerialQueue(MAX_QUEUED)
+
+  const versionRecordOf = (version: RecordId): VersionRecord | undefined => {
+    const place = readRecordState(state, version)
+    const record = store.record(place?.by ?? version)?.record
+    return record?.type === 'file.add' || record?.type === 'file.update' ? record : undefined
+  }
+
+  /** A device of the user on this chain, or one that would be admitted to it as such. */
+  const isOf = (device: DeviceId, user: UserId): boolean => {
+    const known = readDevice(state, device)
+    if (known !== undefined) return known.user === user
+    return store
+      .recordsAt(device, 0)
+      .some(({ record }) => record.user === user && isProven(state, undefined, record))
+  }
+
+  const isRevocation = ({ record, everConfirmed }: StoredRecord, owner: UserId): boolean =>
+    record.user === owner && (everConfirmed || isOf(record.device, owner))
+
+  /** Anybody can sign a `release`; only a key holder's says that a key left. */
+  const isRelease = ({ record, outcome }: StoredRecord, file: FileId, owner: UserId): boolean =>
+    record.device === self ||
+    outcome === 'applied' ||
+    isOf(record.device, owner) ||
+    isKeyHolder(state, file, record.device)
+
+  const isReleased = (access: RecordId, file: FileId, owner: UserId): boolean =>
+    projections.releasesOf(access).some((release) => isRelease(release, file, owner))
+
+  const isUsedUp = (grantId: RecordId, grant: GrantState, owner: UserId): boolean => {
+    const { downloads, file } = grant
+    if (downloads === null) return false
+    if (readReleased(state, grantId) >= downloads) return true
+    const counted = new Set<RecordId>()
+    for (const { record } of projections.accessesOf(file)) {
+      if (record.type !== 'access' || record.body.grant !== grantId) continue
+      if (isReleased(record.identity, file, owner)) counted.add(record.identity)
+    }
+    return counted.size >= downloads
+  }
+
+  /** What stands now, read in one go: nothing is awaited. */
+  const examine = (access: RecordId, from: DeviceId): Allowed | Refused => {
+    const place = readRecordState(state, access)
+    if (place === undefined || place.outcome === 'waiting') return refused('NOT_CONFIRMED')
+    const record = store.record(place.by ?? access)?.record
+    if (record?.type !== 'access' || makerOf(record) !== from) return refused('NOT_YOUR_ACCESS')
+    if (place.outcome === 'rejected') return refused('ACCESS_DENIED', place.code)
+    const grantId = readAllowed(state, access)
+    const grant = grantId === undefined ? undefined : readGrant(state, grantId)
+    const owner = grant === undefined ? undefined : readFile(state, grant.file)?.owner
+    if (grantId === undefined || grant === undefined || owner === undefined) {
+      return refused('ACCESS_DENIED', 'NOT_AN_ACCESS')
+    }
+    const reader = readDevice(state, from)
+    if (reader === undefined || reader.user !== grant.user) return refused('NOT_YOUR_ACCESS')
+    if (!reader.active || isRevoked(from)) return refused('ACCESS_DENIED', 'DEVICE_REVOKED')
+    if (isBackup(state, from, reader)) return refused('ACCESS_DENIED', 'BACKUP_ROLE')
+    if (!isKeyHolder(state, grant.file, self) || isRevoked(self)) return refused('NOT_A_HOLDER')
+    if (
+      grant.revoked ||
+      projections.revocationsOf(grantId).some((revocation) => isRevocation(revocation, owner))
+    ) {
+      return refused('REVOKED')
+    }
+    if (readGranted(state, grant.file, grant.user) !== grantId) {
+      return refused('ACCESS_DENIED', 'ACCESS_REPLACED')
+    }
+    if (grant.expires !== null && clock.now() > grant.expires) return refused('EXPIRED')
+    const released = isReleased(access, grant.file, owner)
+    if (!released && isUsedUp(grantId, grant, owner)) return refused('USED_UP')
+    const version = versionRecordOf(record.body.version)
+    if (version === undefined) return refused('NO_KEY_HERE')
+    return { version, encryptionKey: reader.encryptionKey, released }
+  }
+
+  const give = async (
+    access: RecordId,
+    from: DeviceId,
+    signal: AbortSignal,
+  ): Promise<KeyAnswer> => {
+    const asked = examine(access, from)
+    if ('code' in asked) return asked
+    const contentKey = await keys.contentKeyOf(asked.version)
+    if (contentKey === undefined) return refused('NO_KEY_HERE')
+    const metadataKey = await keys.metadataKeyOf(asked.version)
+    const sealed = await seal(contentKey, asked.encryptionKey, access)
+    const also =
+      metadataKey === undefined
+        ? {}
+        : { metadataKey: await seal(metadataKey, asked.encryptionKey, access) }
+    // Other work went on meanwhile. The record goes first: what left and was not counted could leave again.
+    const before = examine(access, from)
+    if ('code' in before) return before
+    if (!before.released) await records.publish({ type: 'release', body: { access } }, signal)
+    const after = examine(access, from)
+    return 'code' in after ? after : { type: 'key', sealed, ...also }
+  }
+
+  return {
+    release: async (access, from, signal) => {
+      // Whoever has no right to ask takes no place in the queue.
+      const asked = examine(access, from)
+      return 'code' in asked ? asked : queue.run(() => give(access, from, signal), signal)
+    },
+  }
+}
+
+/** The device that made an access, also where another one of its user signed it again. */
+function makerOf({ device, replaces }: RecordOf<'access'>): DeviceId {
+  return replaces === undefined ? device : deviceIdOf(replaces.device)
+}
