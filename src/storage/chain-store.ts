@@ -88,8 +88,8 @@ export interface ChainStore {
   pending(limit?: number): StoredRecord[]
   /** All records ever known. Counts them one by one. */
   recordCount(): number
-  /** Devices with pending records, in order. */
-  pendingDevices(): DeviceId[]
+  /** Devices with pending records, in order, at most `limit`, from this one on. */
+  pendingDevices(limit: number, from?: DeviceId): DeviceId[]
   pendingCount(): number
   /** Pending records of a device; counts no further than `limit`. */
   pendingCountOf(device: DeviceId, limit: number): number

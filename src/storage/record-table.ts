@@ -63,8 +63,8 @@ export interface RecordTable
   bytes(number: number): Uint8Array | undefined
   pending(limit: number): StoredRecord[]
   count(): number
-  /** Devices with pending records. */
-  pendingDevices(): DeviceId[]
+  /** Devices with pending records, in order, from this one on. */
+  pendingDevices(limit: number, from?: DeviceId): DeviceId[]
   pendingCount(): number
   /** Pending records of a device; counts no further than `limit`. */
   pendingCountOf(device: DeviceId, limit: number): number
@@ -118,7 +118,7 @@ export function createRecordTable(
   )
   const count = db.prepare<{ n: number }>('SELECT count(*) AS n FROM records')
   const pendingDevices = db.prepare<{ device: DeviceId }>(
-    'SELECT DISTINCT device FROM records WHERE height IS NULL ORDER BY device',
+    'SELECT DISTINCT device FROM records WHERE height IS NULL AND device >= ? ORDER BY device LIMIT ?',
   )
   const pendingCount = db.prepare<{ n: number }>(
     'SELECT count(*) AS n FROM records WHERE height IS NULL',
@@ -249,7 +249,8 @@ export function createRecordTable(
     bytes: (number) => read(() => selectBytes.get(number))?.bytes,
     pending: (limit) => read(() => pending.all(limit)).map(stored),
     count: () => read(() => count.get())?.n ?? 0,
-    pendingDevices: () => read(() => pendingDevices.all()).map(({ device }) => device),
+    pendingDevices: (limit, from) =>
+      read(() => pendingDevices.all(from ?? '', limit)).map(({ device }) => device),
     pendingCount: () => read(() => pendingCount.get())?.n ?? 0,
     pendingCountOf: (device, limit) => read(() => pendingCountOf.get(device, limit))?.n ?? 0,
     settle: () => {

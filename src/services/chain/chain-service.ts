@@ -28,7 +28,7 @@ import { serviceError } from '../errors.ts'
 import type { NodeEvents } from '../events.ts'
 import type { MinableChain } from '../mining.ts'
 import { createArrivals } from './arrivals.ts'
-import { candidates } from './candidates.ts'
+import { createCandidates } from './candidates.ts'
 import { createClockCheck } from './clock-check.ts'
 import { createHeaderPlans } from './header-plan.ts'
 import { createImporter, type Halt } from './importer.ts'
@@ -102,6 +102,7 @@ export function createChainService(
   let signing: Promise<unknown> = Promise.resolve()
   let stopping = false
   let othersWait: boolean | undefined
+  const candidates = createCandidates(store, signer.device)
   let behindUntil = 0
   let shownWork = 0n
   const aside = new Set<() => void>()
@@ -161,13 +162,15 @@ export function createChainService(
 
   const othersHaveWork = (): boolean => {
     if (othersWait === undefined) {
-      othersWait = false
-      for (const record of candidates(store, signer.device)) {
+      let found = false
+      for (const record of candidates.look()) {
         if (record.device === signer.device) continue
         if (inclusionOf(store.state, record, init.params) !== 'includable') continue
-        othersWait = true
+        found = true
         break
       }
+      if (!found && candidates.more) return false
+      othersWait = found
     }
     return othersWait
   }
@@ -291,7 +294,7 @@ export function createChainService(
     },
     template: () => {
       if (!mayMine()) return undefined
-      const pending = candidates(store, signer.device)
+      const pending = candidates.look()
       return buildTemplate({ store, signer }, rules, pending, clock.now())
     },
     submitBlock: async (template: BlockTemplate, nonce) => {
