@@ -234,7 +234,7 @@ async function assemble(
       events,
       logger,
     }),
-    createCollector({ store, pins, content, clock, logger }),
+    createCollector({ store, pins, content, events, clock, logger }),
     createMemoryTrim({ clock }),
   ]
   return {

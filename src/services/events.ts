@@ -20,6 +20,8 @@ export interface NodeEvents {
   /** All bytes of a version are here and were verified. */
   'copy:verified': { version: VersionId; root: string; size: number }
   'copy:damaged': { cid: string }
+  /** An add failed because the disk is full; what it wrote is nobody's. */
+  'add:full': Record<string, never>
   'peer:connect': { device: DeviceId }
   'peer:disconnect': { device: DeviceId }
 }

@@ -3,6 +3,7 @@
  *
  * Safe beside adds and fetches, and after kill -9 at any moment:
  * 1. A block that was put (or found by a put) within the last hour, or since the oldest add that still runs, stays.
+ *    Without the hour, as after an add that filled the disk: a put that began before the sweep is under a lease.
  * 2. A root under a lease is marked like a pinned one, as far as it is here.
  * 3. While a node of a pinned root is missing or damaged, what is below it is not known: nothing is deleted.
  * 4. A deletion and a put of one block exclude each other in the store.
@@ -39,6 +40,8 @@ export interface SweepComponents {
   readonly store: Pick<ContentBlockstore, 'bytes' | 'digests' | 'deleteIfUnusedSince'>
   /** Milliseconds UTC, of the same clock as the files' times. */
   readonly now: () => number
+  /** Milliseconds that a young block stays; GRACE_MS unless told otherwise. */
+  readonly graceMs?: number
 }
 
 /** Memory: some 50 bytes for each block that is wanted. @throws disk errors; the signal's reason */
@@ -47,11 +50,11 @@ export function sweep(components: SweepComponents, signal: AbortSignal): Promise
 }
 
 async function run(
-  { pins, store, now }: SweepComponents,
+  { pins, store, now, graceMs = GRACE_MS }: SweepComponents,
   signal: AbortSignal,
 ): Promise<SweepResult> {
   // Before marking: what is put from here on is younger.
-  const before = Math.min(now() - GRACE_MS, (pins.oldestOpenLease() ?? Infinity) - CLOCK_GRAIN_MS)
+  const before = Math.min(now() - graceMs, (pins.oldestOpenLease() ?? Infinity) - CLOCK_GRAIN_MS)
   const since = pins.since()
   const from = now() - since > UNKNOWN_KEPT_MS ? 0 : since - CLOCK_GRAIN_MS
   pins.dropOldLeases(now() - LEASE_KEPT_MS)

@@ -104,9 +104,6 @@ export function createPins({ db, store, now }: PinsComponents): PinBook {
   const leased = db.prepare<{ root: ContentId }>(
     'SELECT DISTINCT root FROM leases WHERE root IS NOT NULL',
   )
-  const oldest = db.prepare<{ since: number | null }>(
-    'SELECT min(since) AS since FROM leases WHERE root IS NULL',
-  )
   const dropOld = db.prepare('DELETE FROM leases WHERE root IS NOT NULL AND since < ?')
   const add = db.prepare('INSERT OR REPLACE INTO pins (root, since) VALUES (?, ?)')
   const remove = db.prepare('DELETE FROM pins WHERE root = ?')
@@ -124,6 +121,8 @@ export function createPins({ db, store, now }: PinsComponents): PinBook {
 
   /** Holders of each lease in this process. */
   const live = new Map<number, number>()
+  /** Leases without a root, with the time of each: of this process all of them. */
+  const open = new Map<number, number>()
   let turn: Promise<unknown> = Promise.resolve()
   const alone = <T>(job: () => Promise<T>): Promise<T> => {
     const result = turn.then(job)
@@ -156,9 +155,11 @@ export function createPins({ db, store, now }: PinsComponents): PinBook {
 
   const pins: PinBook = {
     lease: (root) => {
-      const renewed = root === undefined ? undefined : renewLease.get(root, now())
-      const number = (renewed ?? addLease.get(root ?? null, now()))?.number ?? 0
+      const since = now()
+      const renewed = root === undefined ? undefined : renewLease.get(root, since)
+      const number = (renewed ?? addLease.get(root ?? null, since))?.number ?? 0
       live.set(number, (live.get(number) ?? 0) + 1)
+      if (root === undefined) open.set(number, since)
       let held = true
       const end = (last: () => void): void => {
         if (!held) return
@@ -168,10 +169,17 @@ export function createPins({ db, store, now }: PinsComponents): PinBook {
         else live.delete(number)
         if (holders === 0) last()
       }
-      return {
-        release: () => end(() => void endLease.run(number)),
-        suspend: () => end(root === undefined ? () => void endLease.run(number) : () => {}),
-      }
+      const release = (): void =>
+        end(() => {
+          open.delete(number)
+          try {
+            endLease.run(number)
+          } catch (error) {
+            // Its row goes at the next start: a full disk must not keep what filled it.
+            if (root !== undefined || codeOf(error) !== 'STORAGE_FULL') throw error
+          }
+        })
+      return { release, suspend: root === undefined ? release : () => end(() => {}) }
     },
     pin: async (root, signal) => {
       const lease = pins.lease(root)
@@ -196,7 +204,7 @@ export function createPins({ db, store, now }: PinsComponents): PinBook {
     },
     choice: (file) => readChoice.get(file)?.choice,
     leasedRoots: () => leased.all().map((row) => row.root),
-    oldestOpenLease: () => oldest.get()?.since ?? undefined,
+    oldestOpenLease: () => (open.size === 0 ? undefined : Math.min(...open.values())),
     since: () => book.get()?.since ?? now(),
     dropOldLeases: (before) => void dropOld.run(before),
     alone,

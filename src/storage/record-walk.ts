@@ -71,6 +71,7 @@ export function createRecordWalk(db: Database, records: RecordTable): RecordWalk
 
   return {
     back: (head, have, limit) => {
+      records.flush()
       const top = place.get(head)
       if (top === undefined) return []
       const known = new Set(have.flatMap((id) => records.number(id) ?? []))
@@ -84,6 +85,9 @@ export function createRecordWalk(db: Database, records: RecordTable): RecordWalk
         .reverse()
         .flatMap((number) => records.bytes(number) ?? [])
     },
-    idsAt: (device, sequence, limit) => idsAt.all(device, sequence, limit).map(({ id }) => id),
+    idsAt: (device, sequence, limit) => {
+      records.flush()
+      return idsAt.all(device, sequence, limit).map(({ id }) => id)
+    },
   }
 }

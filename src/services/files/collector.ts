@@ -5,12 +5,14 @@
 import type { ContentId, FileId, VersionId } from '../../chain/ids.ts'
 import type { Clock } from '../../common/clock.ts'
 import { codeOf } from '../../common/errors.ts'
+import type { Events } from '../../common/events.ts'
 import type { Startable } from '../../common/lifecycle.ts'
 import type { Logger } from '../../common/logger.ts'
 import type { ContentBlockstore } from '../../storage/blockstore.ts'
 import type { ChainStore, StoredRecord } from '../../storage/chain-store.ts'
 import type { PinBook } from '../../storage/pins.ts'
 import { GRACE_MS, type SweepResult, sweep } from '../../storage/pins-sweep.ts'
+import type { NodeEvents } from '../events.ts'
 
 /** Blocks above a removal before the bytes may go: what a reorg without an alarm can still undo. */
 export const REMOVAL_BLOCKS = 100
@@ -51,12 +53,13 @@ export interface CollectorComponents {
   readonly store: Pick<ChainStore, 'projections' | 'tip' | 'block'>
   readonly pins: PinBook
   readonly content: Pick<ContentBlockstore, 'bytes' | 'digests' | 'deleteIfUnusedSince'>
+  readonly events: Events<NodeEvents>
   readonly clock: Clock
   readonly logger: Logger
 }
 
 export function createCollector(components: CollectorComponents): Collector {
-  const { store, pins, content, clock } = components
+  const { store, pins, content, events, clock } = components
   const { projections } = store
   const logger = components.logger.child('collector')
 
@@ -111,14 +114,17 @@ export function createCollector(components: CollectorComponents): Collector {
   }
   const run = async (signal: AbortSignal): Promise<CollectResult> => {
     const unpinned = await unpinUnwanted(signal)
-    const swept = await sweep({ pins, store: content, now: clock.now }, signal)
+    return { ...(await sweepNow(signal, GRACE_MS)), unpinned }
+  }
+  const sweepNow = async (signal: AbortSignal, graceMs: number): Promise<SweepResult> => {
+    const swept = await sweep({ pins, store: content, now: clock.now, graceMs }, signal)
     if (swept.incomplete.length > 0) {
       logger.warn('Content that is held here lacks parts; nothing was deleted', {
         roots: swept.incomplete.length,
       })
     }
     if (swept.blocks > 0) logger.info('Unwanted content was deleted', { bytes: swept.bytes })
-    return { ...swept, unpinned }
+    return swept
   }
 
   let stopping: AbortController | undefined
@@ -129,14 +135,21 @@ export function createCollector(components: CollectorComponents): Collector {
     running = result.catch(() => {})
     return result
   }
+  const failed = (error: unknown, controller: AbortController): void => {
+    if (controller.signal.aborted) return
+    logger.error('Unwanted content could not be deleted', { code: codeOf(error) })
+  }
+  /** What an add left that filled the disk goes at once: until then nothing could be written, a block neither. */
+  const sweepFull = (controller: AbortController): void => {
+    running = running
+      .then(() => sweepNow(controller.signal, 0))
+      .catch((error) => failed(error, controller))
+  }
+  let off: () => void = () => {}
   const plan = (controller: AbortController): void => {
     cancel = clock.after(EVERY_MS, () => {
       collect(controller.signal)
-        .catch((error) => {
-          if (!controller.signal.aborted) {
-            logger.error('Unwanted content could not be deleted', { code: codeOf(error) })
-          }
-        })
+        .catch((error) => failed(error, controller))
         .finally(() => {
           if (!controller.signal.aborted) plan(controller)
         })
@@ -147,13 +160,16 @@ export function createCollector(components: CollectorComponents): Collector {
     collect,
     start: async () => {
       if (stopping !== undefined) return
-      stopping = new AbortController()
-      plan(stopping)
+      const controller = new AbortController()
+      stopping = controller
+      off = events.on('add:full', () => sweepFull(controller))
+      plan(controller)
     },
     stop: async () => {
       stopping?.abort()
       stopping = undefined
       cancel()
+      off()
       await running
     },
   }

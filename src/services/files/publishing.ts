@@ -4,6 +4,7 @@ import type { RecordBody, SignedRecord, Statement } from '../../chain/record.ts'
 import { MAX_PARENTS } from '../../chain/record-bodies.ts'
 import { toHex } from '../../common/bytes.ts'
 import { createContentCipher, newHeader } from '../../common/content-cipher.ts'
+import { codeOf } from '../../common/errors.ts'
 import type { FileEntry, VersionRecord } from '../../storage/projections.ts'
 import type { FilesComponents } from './components.ts'
 import { fileError } from './errors.ts'
@@ -54,6 +55,7 @@ export function createPublishing(components: FilesComponents): Publishing {
     const header = newHeader(clock.randomBytes)
     const progress = createProgress(clock, work.onProgress)
     const lease = pins.lease()
+    let full = false
     try {
       const imported = await importContent(content, source, {
         signal,
@@ -77,8 +79,12 @@ export function createPublishing(components: FilesComponents): Publishing {
       }
       progress.end()
       return told(record, imported, labels)
+    } catch (error) {
+      full = codeOf(error) === 'STORAGE_FULL'
+      throw error
     } finally {
       lease.release()
+      if (full) events.emit('add:full', {})
     }
   }
 

@@ -6,7 +6,14 @@ import {
   REMOVAL_BLOCKS,
   REMOVAL_MS,
 } from '../../../../src/services/files/collector.ts'
-import { type FilesNode, START, streamOf, type TestClock, withAdaAndBob } from './files-node.ts'
+import {
+  type FilesNode,
+  START,
+  streamOf,
+  type TestClock,
+  textOf,
+  withAdaAndBob,
+} from './files-node.ts'
 
 const { signal } = new AbortController()
 const visibility = 'public' as const
@@ -15,6 +22,12 @@ const HOUR = 3_600_000
 /** Content's times are the system's: the chain's clock of these tests begins there. */
 function fromNow(clock: TestClock): void {
   clock.time = Date.now()
+}
+
+async function countOf(node: FilesNode): Promise<number> {
+  let count = 0
+  for await (const _ of node.store.digests()) count += 1
+  return count
 }
 
 /** Mines blocks with a vote of Bob's in each, so that there is something to mine. */
@@ -69,6 +82,30 @@ describe('collector', () => {
       assert.equal(ada.pins.isPinned(gone.root as ContentId), false)
     })
   })
+
+  it('STORAGE_FULL: what the add left goes at once, and nothing else', () =>
+    withAdaAndBob(async (ada, _bob, clock) => {
+      clock.time = Date.now() - 5000
+      await ada.collector.start()
+      const kept = await ada.files.add(streamOf('kept'), { name: 'kept', visibility }, { signal })
+      const { publisher } = ada
+      const full = Object.assign(new Error('full'), { code: 'STORAGE_FULL' })
+      ada.publisher = { publish: () => Promise.reject(full) }
+      const blocks = await countOf(ada)
+      clock.time = Date.now() + 5000
+      const running = ada.pins.lease()
+      clock.time += 5000
+      await assert.rejects(
+        ada.files.add(streamOf('of no use'), { name: 'x', visibility }, { signal }),
+        { code: 'STORAGE_FULL' },
+      )
+      await ada.collector.collect(signal)
+      assert.equal(await countOf(ada), blocks)
+      running.release()
+      ada.publisher = publisher
+      assert.equal(await textOf(ada.files.read(kept.file, {}, signal)), 'kept')
+      await ada.collector.stop()
+    }))
 
   it('frees what was let go, and what an add left that ended between pin and record', () =>
     withAdaAndBob(async (ada, _bob, clock) => {

@@ -98,6 +98,7 @@ async function createFilesNode(name: string, dir: string, clock: TestClock): Pro
       store: node.store,
       pins,
       content: test.store,
+      events: node.events,
       clock,
       logger: silentLogger,
     }),
