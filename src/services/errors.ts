@@ -12,6 +12,10 @@ export const SERVICE_ERRORS = {
   RECORD_NOT_FOUND: {
     says: 'There is no record {record} here. Name one by its id or the beginning of its id.',
   },
+  /** A list is continued after something that is not on it. */
+  CURSOR_UNKNOWN: {
+    says: 'This list has no entry {after} to go on after, or not any more. Read it again from the beginning: leave "after" out, then give "next" of each page.',
+  },
   VERIFIER_FAILED: {
     says: 'The thread that checks signatures ended. Nothing is lost: what it had not checked comes again.',
   },

@@ -8,7 +8,7 @@ import { codeOf, messageOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/logger.ts'
 import { meaningOf } from '../error-codes.ts'
 import { interfaceError } from '../errors.ts'
-import { errorBody } from '../http/answer.ts'
+import { errorBody, nameRequest, sendJson } from '../http/answer.ts'
 import type { ContentApi } from '../http/api.ts'
 import { contentDisposition, INERT_CONTENT_POLICY } from '../http/content-headers.ts'
 import { checkHost } from '../http/guard.ts'
@@ -48,6 +48,7 @@ export function createGateway(
     response: ServerResponse,
     signal: AbortSignal,
   ): Promise<void> {
+    const id = nameRequest(request, response)
     response.setHeader('X-Content-Type-Options', 'nosniff')
     response.setHeader('Referrer-Policy', 'no-referrer')
     try {
@@ -66,7 +67,7 @@ export function createGateway(
       await answer({ request, response, signal, asked, content, blocks }, root)
       if (!response.writableEnded) response.end()
     } catch (error) {
-      fail(request, response, signal, error)
+      fail(request, response, signal, id, error)
     }
   }
 
@@ -74,26 +75,32 @@ export function createGateway(
     request: IncomingMessage,
     response: ServerResponse,
     signal: AbortSignal,
+    id: string,
     error: unknown,
   ): void {
     if (response.destroyed || (signal.aborted && request.destroyed)) return
     const shown = signal.aborted ? interfaceError('NODE_STOPPING') : error
     const { http } = meaningOf(codeOf(shown))
     if (http === 500)
-      log.error('a request failed', { code: codeOf(error), error: messageOf(error) })
+      log.error('a request failed', { request: id, code: codeOf(error), error: messageOf(error) })
     if (response.headersSent) return void response.destroy()
     for (const name of response.getHeaderNames()) {
       if (/^(etag|cache-control|content-(?!range)|accept-ranges|x-ipfs)/.test(name))
         response.removeHeader(name)
     }
-    const text = Buffer.from(`${errorBody(shown, '').message}\n`)
-    response.writeHead(http, {
-      'Content-Type': 'text/plain; charset=utf-8',
-      'Content-Length': text.length,
-      'Cache-Control': 'no-store',
-      ...(request.complete ? {} : { Connection: 'close' }),
-    })
-    response.end(request.method === 'HEAD' ? undefined : text)
+    if (!request.complete) response.setHeader('Connection', 'close')
+    response.setHeader('Vary', 'Accept')
+    const body = errorBody(shown, id)
+    if (asksJson(request)) sendJson(response, http, { error: body })
+    else {
+      const text = Buffer.from(`${body.message}\n`)
+      response.writeHead(http, {
+        'Content-Type': 'text/plain; charset=utf-8',
+        'Content-Length': text.length,
+        'Cache-Control': 'no-store',
+      })
+      response.end(request.method === 'HEAD' ? undefined : text)
+    }
     discardBody(request)
   }
 
@@ -101,6 +108,11 @@ export function createGateway(
     { logger: log, serve },
     { ...init, purpose: { what: 'IPFS gateway', flag: '--gateway-port' } },
   )
+}
+
+/** Whether a program reads the errors: browsers do not name JSON. */
+function asksJson({ headers }: IncomingMessage): boolean {
+  return /(^|,)\s*application\/json\b/i.test(headers.accept ?? '')
 }
 
 async function answer(visit: Visit, root: CID): Promise<void> {

@@ -1,5 +1,6 @@
 /** JSON answers and errors. */
-import type { ServerResponse } from 'node:http'
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { CairnError, codeOf, messageOf } from '../../common/errors.ts'
 import { meaningOf } from '../error-codes.ts'
 
@@ -27,6 +28,14 @@ export function errorBody(error: unknown, requestId: string): ErrorBody {
       : 'The node met an error that it did not expect. Its log has the details.',
     details: { request: requestId },
   }
+}
+
+/** The request's id, also in its answer: the client's own when it is a plain word, else a random one. */
+export function nameRequest(request: IncomingMessage, response: ServerResponse): string {
+  const given = request.headers['x-request-id']
+  const id = typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID()
+  response.setHeader('X-Request-Id', id)
+  return id
 }
 
 /** Lists travel in details as JSON text (details are flat); clients get them as lists. */

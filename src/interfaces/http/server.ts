@@ -5,7 +5,6 @@
  * owns: connections, limits in size and time, the form of errors, request ids
  * does not own: what a route does (routes/)
  */
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { codeOf, messageOf } from '../../common/errors.ts'
 import { KIB } from '../../common/limits.ts'
@@ -13,7 +12,7 @@ import type { Logger } from '../../common/logger.ts'
 import { meaningOf } from '../error-codes.ts'
 import { type InterfaceErrorCode, interfaceError } from '../errors.ts'
 import { check, fromText, type ObjectSchema } from '../json-schema.ts'
-import { errorBody, sendJson } from './answer.ts'
+import { errorBody, nameRequest, sendJson } from './answer.ts'
 import { carriesToken, checkHost, checkOrigin } from './guard.ts'
 import { createListener, type ListenerInit, type WebServer } from './listener.ts'
 import type { Exchange, Route } from './route.ts'
@@ -49,8 +48,7 @@ export function createHttpServer(
     response: ServerResponse,
     signal: AbortSignal,
   ): Promise<void> {
-    const id = requestId(request)
-    response.setHeader('X-Request-Id', id)
+    const id = nameRequest(request, response)
     response.setHeader('X-Content-Type-Options', 'nosniff')
     response.setHeader('Referrer-Policy', 'no-referrer')
     response.setHeader('Cross-Origin-Resource-Policy', 'same-origin')
@@ -118,11 +116,6 @@ export function createHttpServer(
 function cutOff({ socket }: ServerResponse): void {
   socket?.setTimeout(STALL_MS, () => socket.destroy())
   socket?.destroySoon()
-}
-
-function requestId(request: IncomingMessage): string {
-  const given = request.headers['x-request-id']
-  return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID()
 }
 
 /** Path and query of a request target; an absolute form (proxies) is reduced to them. */

@@ -43,7 +43,7 @@ export interface Explorer {
     export(signal: AbortSignal): AsyncIterable<{ readonly cid: CID; readonly bytes: Uint8Array }>
   }
   readonly records: {
-    /** Newest first. */
+    /** Newest first. @throws CURSOR_UNKNOWN */
     list(query: {
       readonly pending?: boolean
       readonly limit: number
@@ -226,8 +226,10 @@ export function createExplorer(
     records: {
       list: ({ pending = false, limit, after }) => {
         const rows = store.projections.recentRecords({ pending, limit: MAX_ROWS })
-        const start =
-          after === undefined ? 0 : rows.findIndex(({ record }) => record.id === after) + 1
+        const place = rows.findIndex(({ record }) => record.id === after)
+        if (after !== undefined && place === -1)
+          throw serviceError('CURSOR_UNKNOWN', { after: after.slice(0, 80) })
+        const start = place + 1
         const items = rows.slice(start, start + limit).map(recordSummary)
         const more = start + limit < rows.length
         return { items, next: more ? (items.at(-1)?.record ?? null) : null }

@@ -8,6 +8,7 @@
 import { CID } from 'multiformats/cid'
 import type { DeviceId, FileId, UserId, VersionId } from '../../chain/ids.ts'
 import type { FileEntry } from '../../storage/projections.ts'
+import { serviceError } from '../errors.ts'
 import type { Named } from '../explorer/directory.ts'
 import type { Page } from '../page.ts'
 import type { FilesComponents } from './components.ts'
@@ -55,7 +56,7 @@ export interface FilesService {
   publish(file: string, work: AddWork): Promise<AddedFile>
   /** A tombstone over all current versions. @throws FILE_NOT_OWNER, FILE_REMOVED */
   remove(file: string, signal: AbortSignal): Promise<{ readonly record: string }>
-  /** @throws OWNER_NOT_FOUND */
+  /** @throws OWNER_NOT_FOUND, CURSOR_UNKNOWN */
   list(query: FileQuery): Page<FileSummary>
   /** The file that a text names; see find.ts. @throws FILE_NOT_FOUND, FILE_AMBIGUOUS */
   find(text: string): FileSummary
@@ -146,6 +147,8 @@ export function createFilesService(
     remove: async (file, signal) => publishing.remove(entryOf(file), signal),
     list: ({ owner, search, all, limit, after }) => {
       const size = Math.max(1, Math.min(MAX_PAGE, Math.trunc(limit)))
+      if (after !== undefined && projections.file(after as FileId) === undefined)
+        throw serviceError('CURSOR_UNKNOWN', { after: after.slice(0, 80) })
       // One more than asked for tells whether there is a next page.
       const found = projections.listFiles({
         limit: size + 1,

@@ -243,6 +243,20 @@ describe('gateway', () => {
     await assert.rejects(at(`/ipfs/${file}`))
     fake.missing.clear()
   })
+  it('every answer has a request id; errors are JSON for who asks for it', async () => {
+    const own = await at(`/ipfs/${file}`, { headers: { 'x-request-id': 'mine-1' } })
+    assert.equal(own.headers['x-request-id'], 'mine-1')
+    const text = await at('/ipfs/nonsense')
+    assert.match(String(text.headers['x-request-id']), /^[\da-f-]{36}$/)
+    const accept = { accept: 'text/plain;q=0.5, application/json' }
+    const json = await at('/ipfs/nonsense', { headers: accept })
+    assert.equal(json.headers['content-type'], 'application/json; charset=utf-8')
+    assert.equal(json.status, text.status)
+    const { code, message } = json.json.error
+    assert.deepEqual([code, `${message}\n`], ['CID_INVALID', text.text])
+    const refused = await at('/ipfs/x', { method: 'POST', headers: { accept: 'application/json' } })
+    assert.deepEqual([refused.status, refused.json.error.code], [405, 'METHOD_NOT_ALLOWED'])
+  })
   it('an identity CID carries its own bytes', async () => {
     assert.equal((await at(`/ipfs/${CID.parse('bafkqabtimvwgy3yk')}`)).text, 'hello\n')
   })
