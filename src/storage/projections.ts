@@ -5,17 +5,22 @@
  * milliseconds for a hundred thousand files. A full-text index finds whole words only (or, by trigrams, three
  * letters and more), and would double what a file costs to store.
  */
-import type { ContentId, DeviceId, FileId, RecordId, UserId, VersionId } from '../chain/ids.ts'
+import type { ContentId, FileId, UserId, VersionId } from '../chain/ids.ts'
 import type { VersionDetails } from '../chain/record.ts'
 import { assert } from '../common/errors.ts'
+import { type Activity, createActivity } from './activity.ts'
 import type { DetailsTable, VersionRecord } from './details.ts'
 import { type FileProjection, searchText } from './file-projection.ts'
-import { STORED_COLUMNS, type StoredRecord, type StoredRow } from './record-table.ts'
-import { PEOPLE_TYPES } from './schema.ts'
+import { createPeople, type People } from './people-table.ts'
+import {
+  CHAIN_ORDER,
+  MAX_ROWS,
+  STORED_COLUMNS,
+  type StoredRecord,
+  type StoredRow,
+} from './record-table.ts'
 import type { Database } from './sqlite.ts'
 
-/** Rows that one query gives at most. */
-export const MAX_ROWS = 10_000
 /** Candidates that are shown for an ambiguous beginning of an id. */
 const MAX_CANDIDATES = 20
 
@@ -44,19 +49,6 @@ export interface VersionEntry extends StoredRecord {
   readonly head: boolean
 }
 
-export interface VoteEntry extends StoredRecord {
-  readonly user: UserId
-  /** The user's latest of this version: the one that counts. */
-  readonly latest: boolean
-}
-
-export interface PersonEntry extends StoredRecord {
-  readonly user: UserId
-  readonly device: DeviceId
-  readonly name: string
-  readonly deviceName: string
-}
-
 export type IdKind = 'file' | 'version' | 'record' | 'user' | 'device' | 'block' | 'root'
 
 export interface FileQuery {
@@ -70,7 +62,7 @@ export interface FileQuery {
   readonly after?: FileId
 }
 
-export interface Projections {
+export interface Projections extends People, Activity {
   /** By name, then by id. */
   listFiles(query: FileQuery): FileEntry[]
   countFiles(): number
@@ -83,24 +75,6 @@ export interface Projections {
   fileOf(version: VersionId): FileId | undefined
   /** Files that have a version with this content. */
   filesByRoot(root: ContentId): FileId[]
-  votesOf(version: VersionId): VoteEntry[]
-  accessesOf(file: FileId): StoredRecord[]
-  /** Grants of a file, with the revocations of each; in chain order, pending last. */
-  grantsOf(file: FileId): { grant: StoredRecord; revocations: StoredRecord[] }[]
-  /** Revocations of a grant, and releases for an access, wherever they stand: on any branch, or pending. */
-  revocationsOf(grant: RecordId): StoredRecord[]
-  releasesOf(access: RecordId): StoredRecord[]
-  /** Records about people and their keys, in chain order, pending last. */
-  peopleRecords(): StoredRecord[]
-  /**
-   * All that happened to a file: its versions and removals, votes, grants and revocations, accesses and
-   * releases. In chain order, pending last.
-   */
-  recordsOf(file: FileId): StoredRecord[]
-  /** One entry for each user, by their `user.create`. */
-  users(): PersonEntry[]
-  /** One entry for each device, by its record 0. */
-  devices(): PersonEntry[]
   /** Newest first; pending ones before confirmed ones. */
   recentRecords(query: { pending?: boolean; limit: number }): StoredRecord[]
   /** At most some twenty ids that begin so; exactly one: the beginning is unambiguous. */
@@ -126,8 +100,6 @@ export interface ProjectionsComponents {
     stored(row: StoredRow): StoredRecord
   }
 }
-
-const CHAIN_ORDER = `ORDER BY records.height IS NULL, records.height, records.place, records.number`
 
 export function createProjections({
   db,
@@ -156,14 +128,6 @@ export function createProjections({
        UNION SELECT number FROM records WHERE subject IS NOT NULL AND subject = ?1 AND type = 'file.update'
      ) ${CHAIN_ORDER}`,
   )
-  const aboutFile = db.prepare<StoredRow>(
-    `SELECT ${STORED_COLUMNS} WHERE records.subject IS NOT NULL AND records.subject = ?
-     AND type IN ('file.remove', 'grant', 'holder.add', 'holder.remove') ${CHAIN_ORDER}`,
-  )
-  const aboutId = db.prepare<StoredRow>(
-    `SELECT ${STORED_COLUMNS} WHERE records.subject IS NOT NULL AND records.subject = ?
-     AND type = ? ${CHAIN_ORDER}`,
-  )
   const fileOf = db.prepare<{ file: FileId }>(
     `SELECT CASE type WHEN 'file.add' THEN ?1 ELSE subject END AS file FROM records
      WHERE (id = ?1 AND identity IS NULL OR identity IS NOT NULL AND identity = ?1)
@@ -172,14 +136,6 @@ export function createProjections({
   const byRoot = db.prepare<{ file: FileId }>(
     `SELECT DISTINCT CASE type WHEN 'file.add' THEN coalesce(identity, id) ELSE subject END AS file
      FROM records WHERE root IS NOT NULL AND root = ? ORDER BY file LIMIT ${MAX_ROWS}`,
-  )
-  const people = db.prepare<StoredRow>(
-    `SELECT ${STORED_COLUMNS} WHERE type IN ('user.create', 'device.add')
-     ORDER BY records.outcome IS NOT 'applied', records.height IS NULL, records.height, records.place,
-       records.number LIMIT ${MAX_ROWS}`,
-  )
-  const allPeople = db.prepare<StoredRow>(
-    `SELECT ${STORED_COLUMNS} WHERE type IN ${PEOPLE_TYPES} ${CHAIN_ORDER}`,
   )
   const pending = db.prepare<StoredRow>(
     `SELECT ${STORED_COLUMNS} WHERE records.height IS NULL ORDER BY records.received DESC, records.number DESC
@@ -230,28 +186,6 @@ export function createProjections({
     }
   }
   const rows = (limit: number): number => Math.min(Math.max(1, Math.trunc(limit)), MAX_ROWS)
-  const personsBy = (keyOf: (person: PersonEntry) => string | undefined): PersonEntry[] => {
-    const found = new Map<string, PersonEntry>()
-    for (const row of people.all()) {
-      const person = personOf(records.stored(row))
-      const key = person === undefined ? undefined : keyOf(person)
-      if (person !== undefined && key !== undefined && !found.has(key)) found.set(key, person)
-    }
-    return [...found.values()]
-  }
-  const versionIds = (file: FileId): VersionId[] => [
-    ...new Set(projections.versionsOf(file).map((version) => version.version)),
-  ]
-  const about = (file: FileId, type: 'access' | 'vote'): StoredRecord[] =>
-    versionIds(file).flatMap((version) => aboutId.all(version, type).map(records.stored))
-
-  /** Revocations of these grants, or releases for these accesses. */
-  const answersTo = (to: readonly StoredRecord[], type: 'revoke' | 'release'): StoredRecord[] =>
-    to.flatMap(({ record }) =>
-      record.type === (type === 'revoke' ? 'grant' : 'access')
-        ? aboutId.all(record.identity, type).map(records.stored)
-        : [],
-    )
   const projections: Projections = {
     listFiles: ({ owner, search = '', all = false, limit, after }) => {
       files.flush()
@@ -296,40 +230,12 @@ export function createProjections({
     },
     fileOf: (version) => fileOf.get(version)?.file,
     filesByRoot: (root) => byRoot.all(root).map((row) => row.file),
-    votesOf: (version) => {
-      const votes = aboutId
-        .all(version, 'vote')
-        .map(records.stored)
-        .filter((vote) => vote.outcome !== 'rejected')
-      const userOf = (vote: StoredRecord): UserId => vote.record.user ?? vote.record.identity
-      const latest = new Map(votes.map((vote) => [userOf(vote), vote.record.id]))
-      return votes.map((vote) => {
-        const user = userOf(vote)
-        return { ...vote, user, latest: latest.get(user) === vote.record.id }
-      })
-    },
-    grantsOf: (file) =>
-      aboutFile.all(file).flatMap((row) => {
-        const grant = records.stored(row)
-        if (grant.record.type !== 'grant') return []
-        return { grant, revocations: projections.revocationsOf(grant.record.identity) }
-      }),
-    revocationsOf: (grant) => aboutId.all(grant, 'revoke').map(records.stored),
-    releasesOf: (access) => aboutId.all(access, 'release').map(records.stored),
-    peopleRecords: () => allPeople.all().map(records.stored),
-    accessesOf: (file) => about(file, 'access').sort(chainOrder),
-    recordsOf: (file) =>
-      [
-        ...versionsOf.all(file).map(records.stored),
-        ...aboutFile.all(file).map(records.stored),
-        ...about(file, 'vote'),
-        ...about(file, 'access'),
-        ...answersTo(aboutFile.all(file).map(records.stored), 'revoke'),
-        ...answersTo(about(file, 'access'), 'release'),
-      ].sort(chainOrder),
-    users: () =>
-      personsBy(({ record, user }) => (record.type === 'user.create' ? user : undefined)),
-    devices: () => personsBy(({ device }) => device),
+    ...createPeople({ db, records }),
+    ...createActivity({
+      db,
+      records,
+      versionsOf: (file) => versionsOf.all(file).map(records.stored),
+    }),
     recentRecords: ({ pending: only = false, limit }) => {
       const wanted = rows(limit)
       const found = pending.all(wanted).map(records.stored)
@@ -366,29 +272,4 @@ function kindOf(type: string): IdKind {
   if (type === 'file.add') return 'file'
   if (type === 'file.update') return 'version'
   return type === 'user.create' ? 'user' : 'record'
-}
-
-function personOf(stored: StoredRecord): PersonEntry | undefined {
-  const { record } = stored
-  if (record.type === 'user.create') {
-    const { name, deviceName } = record.body
-    return { ...stored, user: record.identity, device: record.device, name, deviceName }
-  }
-  if (record.type !== 'device.add' || record.user === null) return undefined
-  return {
-    ...stored,
-    user: record.user,
-    device: record.device,
-    name: record.body.name,
-    deviceName: record.body.name,
-  }
-}
-
-function chainOrder(a: StoredRecord, b: StoredRecord): number {
-  const height = (row: StoredRecord): number => row.place?.height ?? Number.MAX_SAFE_INTEGER
-  return (
-    height(a) - height(b) ||
-    (a.place?.index ?? a.received) - (b.place?.index ?? b.received) ||
-    a.record.sequence - b.record.sequence
-  )
 }

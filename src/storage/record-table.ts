@@ -84,6 +84,12 @@ export interface RecordTable
   forget(number: number): void
 }
 
+/** Rows that one query gives at most. */
+export const MAX_ROWS = 10_000
+
+/** Order of a chain: by place, pending ones last. */
+export const CHAIN_ORDER = `ORDER BY records.height IS NULL, records.height, records.place, records.number`
+
 /** The columns of `StoredRecord` of the rows of `records` that `condition` selects. */
 export const STORED_COLUMNS = `records.number, records.bytes, records.height, records.place,
   blocks.id AS block, records.outcome, records.code, records.own, records.ever, records.received

@@ -1,7 +1,8 @@
 /** Names of people and devices, as the chain and the pending records have them. */
 import type { DeviceId, UserId } from '../../chain/ids.ts'
 import type { Events } from '../../common/events.ts'
-import type { PersonEntry, Projections } from '../../storage/projections.ts'
+import type { PersonEntry } from '../../storage/people-table.ts'
+import type { Projections } from '../../storage/projections.ts'
 import type { NodeEvents } from '../events.ts'
 
 /** A person or device with the name that people know it by; the name is null when it is not known here. */

@@ -1,0 +1,75 @@
+/** Read models of people: who there is, and what was said about them and their keys. Pending records included. */
+import type { DeviceId, UserId } from '../chain/ids.ts'
+import {
+  CHAIN_ORDER,
+  MAX_ROWS,
+  STORED_COLUMNS,
+  type StoredRecord,
+  type StoredRow,
+} from './record-table.ts'
+import { PEOPLE_TYPES } from './schema.ts'
+import type { Database } from './sqlite.ts'
+
+export interface PersonEntry extends StoredRecord {
+  readonly user: UserId
+  readonly device: DeviceId
+  readonly name: string
+  readonly deviceName: string
+}
+
+export interface People {
+  /** One entry for each user, by their `user.create`. */
+  users(): PersonEntry[]
+  /** One entry for each device, by its record 0. */
+  devices(): PersonEntry[]
+  /** Records about people and their keys, in chain order, pending last. */
+  peopleRecords(): StoredRecord[]
+}
+
+export function createPeople({
+  db,
+  records,
+}: {
+  readonly db: Database
+  readonly records: { stored(row: StoredRow): StoredRecord }
+}): People {
+  const people = db.prepare<StoredRow>(
+    `SELECT ${STORED_COLUMNS} WHERE type IN ('user.create', 'device.add')
+     ORDER BY records.outcome IS NOT 'applied', records.height IS NULL, records.height, records.place,
+       records.number LIMIT ${MAX_ROWS}`,
+  )
+  const allPeople = db.prepare<StoredRow>(
+    `SELECT ${STORED_COLUMNS} WHERE type IN ${PEOPLE_TYPES} ${CHAIN_ORDER}`,
+  )
+  const personsBy = (keyOf: (person: PersonEntry) => string | undefined): PersonEntry[] => {
+    const found = new Map<string, PersonEntry>()
+    for (const row of people.all()) {
+      const person = personOf(records.stored(row))
+      const key = person === undefined ? undefined : keyOf(person)
+      if (person !== undefined && key !== undefined && !found.has(key)) found.set(key, person)
+    }
+    return [...found.values()]
+  }
+  return {
+    users: () =>
+      personsBy(({ record, user }) => (record.type === 'user.create' ? user : undefined)),
+    devices: () => personsBy(({ device }) => device),
+    peopleRecords: () => allPeople.all().map(records.stored),
+  }
+}
+
+function personOf(stored: StoredRecord): PersonEntry | undefined {
+  const { record } = stored
+  if (record.type === 'user.create') {
+    const { name, deviceName } = record.body
+    return { ...stored, user: record.identity, device: record.device, name, deviceName }
+  }
+  if (record.type !== 'device.add' || record.user === null) return undefined
+  return {
+    ...stored,
+    user: record.user,
+    device: record.device,
+    name: record.body.name,
+    deviceName: record.body.name,
+  }
+}
