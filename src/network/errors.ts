@@ -33,6 +33,11 @@ export const NETWORK_ERRORS = {
   /** The part is not started, or was stopped. */
   NETWORK_STOPPED: { says: 'The network part of the node is not running.' },
 
+  /** A member cannot be reached with this key, or ended the exchange. */
+  PAIR_STREAM: { says: 'The member at {address} does not answer: {why}.' },
+  /** A member does not take this device in; `why` is one of the refusals of pairing. */
+  PAIR_REFUSED: { says: 'The member {peer} does not take this device in: {why}.' },
+
   /** The other side closed, reset or refused the stream. */
   SYNC_STREAM: { says: 'The peer {peer} ended the exchange early.', verdict: 'ignore' },
   /** No byte came for too long. */

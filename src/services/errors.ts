@@ -19,6 +19,16 @@ export const SERVICE_ERRORS = {
   VERIFIER_FAILED: {
     says: 'The thread that checks signatures ended. Nothing is lost: what it had not checked comes again.',
   },
+  INVITE_KIND: { says: 'Only an admin of the network can invite an admin.' },
+  INVITE_TIME: { says: 'An invite is good for at least a moment and at most {days} days.' },
+  INVITE_NO_ADDRESS: {
+    says: 'This node listens nowhere, so an invite could not say where to find it. Set "listen" or "announce" first.',
+  },
+  INVITE_NOT_FOUND: { says: 'There is no invite {invite} here. "cairn invite list" shows them.' },
+  INVITE_NOT_YOURS: {
+    says: 'Only the one who made an invite, or an admin of the network, can cancel it.',
+  },
+  INVITE_NOT_OPEN: { says: 'The invite cannot be cancelled: it is {state}.' },
   NODE_STOPPING: { says: 'The node is stopping and takes no more work.' },
   MINER_STOPPED: { says: 'The miner is not running. Start the node first.' },
   MINER_FAILED: { says: 'The thread that mines ended: {why}. The next search starts a new one.' },
