@@ -2,14 +2,19 @@
  * The one import of node:crypto below storage: hash, signature, keys as raw bytes.
  *
  * Ed25519 (RFC 8032): secret keys are 32-byte seeds, public keys 32 bytes, signatures 64 bytes.
- * X25519 (RFC 7748): 32-byte secret and public keys.
+ * X25519 (RFC 7748): 32-byte secret and public keys. AES-GCM: keys of 16 or 32 bytes, nonces of 12, tags of 16.
  */
 import {
+  createCipheriv,
+  createDecipheriv,
   createHash,
   createPrivateKey,
   createPublicKey,
+  createSecretKey,
   hash,
+  hkdfSync,
   type KeyObject,
+  scrypt,
   sign,
   verify,
 } from 'node:crypto'
@@ -17,6 +22,8 @@ import {
 export const HASH_BYTES = 32
 export const KEY_BYTES = 32
 export const SIGNATURE_BYTES = 64
+export const GCM_NONCE_BYTES = 12
+export const GCM_TAG_BYTES = 16
 
 /** SHA-256 of `bytes`: 32 bytes. */
 export function sha256(bytes: Uint8Array): Uint8Array {
@@ -131,4 +138,75 @@ function publicKeyObject(publicKey: Uint8Array): KeyObject {
       type: 'spki',
     }),
   )
+}
+
+/** HKDF (RFC 5869): `length` bytes of `secret`, bound to `salt` and `info`. */
+export function hkdf(
+  secret: Uint8Array,
+  salt: Uint8Array,
+  info: Uint8Array,
+  length: number,
+  digest: 'sha1' | 'sha256' | 'sha512' = 'sha256',
+): Uint8Array {
+  return new Uint8Array(hkdfSync(digest, secret, salt, info, length))
+}
+
+/** AES-GCM under one key. The caller never uses a nonce twice to seal. */
+export interface GcmKey {
+  /** Writes ciphertext and tag into `target`: 16 bytes more than `plain`, which may lie in the same memory. */
+  sealInto(nonce: Uint8Array, plain: Uint8Array, target: Uint8Array, aad?: Uint8Array): void
+  /** The plain bytes, in memory of their own; undefined: the key, nonce, `aad` or bytes are others. */
+  open(nonce: Uint8Array, sealed: Uint8Array, aad?: Uint8Array): Uint8Array | undefined
+}
+
+/** @param key - 16 or 32 bytes */
+export function gcmKey(key: Uint8Array): GcmKey {
+  const object = createSecretKey(key)
+  const algorithm = key.length === 16 ? 'aes-128-gcm' : 'aes-256-gcm'
+  return {
+    sealInto: (nonce, plain, target, aad) => {
+      const cipher = createCipheriv(algorithm, object, nonce)
+      if (aad !== undefined) cipher.setAAD(aad)
+      target.set(cipher.update(plain))
+      cipher.final()
+      target.set(cipher.getAuthTag(), plain.length)
+    },
+    open: (nonce, sealed, aad) => {
+      const length = sealed.length - GCM_TAG_BYTES
+      if (length < 0) return undefined
+      const decipher = createDecipheriv(algorithm, object, nonce, { authTagLength: GCM_TAG_BYTES })
+      decipher.setAuthTag(sealed.subarray(length))
+      if (aad !== undefined) decipher.setAAD(aad)
+      const plain: Buffer = decipher.update(sealed.subarray(0, length))
+      try {
+        decipher.final()
+      } catch {
+        return undefined
+      }
+      return new Uint8Array(plain.buffer, plain.byteOffset, plain.byteLength)
+    },
+  }
+}
+
+/** Cost of scrypt (RFC 7914): it takes 128 × n × r bytes of memory. `n` is a power of two. */
+export interface ScryptCost {
+  readonly n: number
+  readonly r: number
+  readonly p: number
+}
+
+/** 32 bytes of a passphrase, on a thread of the process's pool. */
+export function scryptKey(
+  passphrase: Uint8Array,
+  salt: Uint8Array,
+  { n, r, p }: ScryptCost,
+): Promise<Uint8Array> {
+  // The library's own small additions come on top of the formula.
+  const maxmem = 128 * r * (n + p + 2) + 1_048_576
+  return new Promise((resolve, reject) => {
+    scrypt(passphrase, salt, KEY_BYTES, { N: n, r, p, maxmem }, (error, key) => {
+      if (error === null) resolve(Uint8Array.from(key))
+      else reject(error)
+    })
+  })
 }
