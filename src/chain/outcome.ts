@@ -94,6 +94,29 @@ export function evaluateBlock(
   context: BlockContext,
   records: readonly SignedRecord[],
 ): BlockEffect {
+  return evaluate(view, context, records, false).effect
+}
+
+/**
+ * The block that `candidates` give, in their order: those that cannot stand where they would come are left out.
+ * A revocation in the body, or one that waited and is evaluated by this very block, shuts out what comes after.
+ *
+ * @throws `RULES_UNKNOWN`, `RECORD_NETWORK`, `MINER_NOT_ACTIVE`
+ */
+export function composeBlock(
+  view: StateView,
+  context: BlockContext,
+  candidates: readonly SignedRecord[],
+): { effect: BlockEffect; records: readonly SignedRecord[] } {
+  return evaluate(view, context, candidates, true)
+}
+
+function evaluate(
+  view: StateView,
+  context: BlockContext,
+  candidates: readonly SignedRecord[],
+  mayLeaveOut: boolean,
+): { effect: BlockEffect; records: readonly SignedRecord[] } {
   const { height, network, params } = context
   const overlay = createOverlay(view)
   const { time } = context
@@ -105,22 +128,25 @@ export function evaluateBlock(
 
   const late = createLateRecords(view, overlay, evaluation)
   late.continue()
-  const outcomes = records.map((record, index) => {
-    include(overlay, context, record)
-    const place = { height, index }
+  const records: SignedRecord[] = []
+  const outcomes: RecordOutcome[] = []
+  for (const record of candidates) {
+    if (!include(overlay, context, record, mayLeaveOut)) continue
+    const place = { height, index: records.length }
     const result = isKnown(overlay, record)
       ? rejected('ALREADY_INCLUDED')
       : apply(overlay, record, place, evaluation)
     noteIncluded(overlay, record, place, result)
     late.settle(record, place, result)
-    return outcomeOf(record.id, result)
-  })
+    records.push(record)
+    outcomes.push(outcomeOf(record.id, result))
+  }
   checkMiner(view, overlay, context.miner)
   settleVotes(view, overlay, evaluation)
 
   const changes = overlay.changes()
   const digest = digestOf(changes, outcomes, late.outcomes)
-  return { changes, outcomes, late: late.outcomes, digest }
+  return { effect: { changes, outcomes, late: late.outcomes, digest }, records }
 }
 
 /**
@@ -144,14 +170,20 @@ export function checkBlock(
   return effect
 }
 
-/** Puts a record in its place in its device's chain. */
-function include(overlay: Overlay, context: BlockContext, record: SignedRecord): void {
+/** Puts a record in its place in its device's chain. False when it has none, and may be left out. */
+function include(
+  overlay: Overlay,
+  context: BlockContext,
+  record: SignedRecord,
+  mayLeaveOut: boolean,
+): boolean {
   // [REJECT] every record belongs to this network
   if (record.network !== context.network) throw chainError('RECORD_NETWORK')
   // [REJECT] every record continues its device's chain, or is a proven admission
   const device = readDevice(overlay, record.device)
   const fit = fitOf(overlay, context.params, device, record)
   if (fit !== 'next') {
+    if (mayLeaveOut) return false
     const why =
       fit === 'behind'
         ? 'it does not continue what the chain holds of its device'
@@ -159,6 +191,7 @@ function include(overlay: Overlay, context: BlockContext, record: SignedRecord):
     throw chainError('RECORD_NOT_INCLUDABLE', { record: record.id, why })
   }
   enter(overlay, device, record)
+  return true
 }
 
 function apply(
@@ -181,7 +214,7 @@ function apply(
     case 'device.revoke':
       return applyDeviceRevoke(overlay, record, user, evaluation.time)
     case 'user.key':
-      return applyUserKey(overlay, record, user)
+      return applyUserKey(overlay, record, user, device?.active === true)
     case 'key.copy':
       return applyKeyCopy(overlay, record, user)
     case 'invite':

@@ -16,12 +16,13 @@ export const REASONS = {
   NOT_A_DEVICE: 'What it names is no device of this network.',
   NOT_A_USER: 'What it names is no user of this network.',
   OTHER_USER: 'It is about a device of another user.',
-  ALREADY_REVOKED: 'The device was revoked before.',
+  ALREADY_REVOKED:
+    'The device was revoked before, and no less of what it did counts than this says.',
   DEVICE_RECOVERED:
     'A device that the recovery kit brought back is revoked by itself or by the kit only.',
   RECOVERY_SIGNATURE: 'It does not carry the signature of the recovery kit.',
   KEY_KNOWN: 'The user has this key already.',
-  TOO_MANY_KEYS: 'The user has too many keys.',
+  AUTHOR_REVOKED: 'The device that made it was revoked before.',
   NOT_AN_INVITE: 'What it names is no invite.',
   NOT_THE_ISSUER: 'Only the one who invited, or an admin, may cancel an invite.',
   NOT_A_GRANT: 'What it names is no grant.',

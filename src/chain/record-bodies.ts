@@ -24,8 +24,13 @@ export const MAX_COMMENT_CHARACTERS = 1000
 export const MAX_REASON_CHARACTERS = 200
 /** Versions that one update or removal may name. */
 export const MAX_PARENTS = 64
-/** Sealed keys in one record: some 120 bytes each, half of what a record holds. */
+/** Sealed keys in one record: up to 240 bytes each, so that a record has room for them. */
 export const MAX_SEALS = 64
+/**
+ * Earlier secrets that a new user key brings along: what its predecessors bring along themselves need not be
+ * among them, so one for each concurrent key will do. With `MAX_SEALS` beside them a record has room for them.
+ */
+export const MAX_EARLIER_KEYS = 32
 /** A key of 32 bytes sealed with HPKE: encapsulated key, ciphertext, tag. */
 export const SEALED_KEY_BYTES = 80
 /** The header of an encrypted content (Tink streaming AEAD): length, salt, nonce prefix. */
@@ -148,7 +153,7 @@ export const recordBodies = {
     /** Its secret, for each device and the recovery key. */
     seals: list(seal, MAX_SEALS),
     /** Secrets of earlier keys, sealed to the new one. */
-    earlier: list(struct({ key, sealed: sealedKey }), MAX_SEALS),
+    earlier: list(struct({ key, sealed: sealedKey }), MAX_EARLIER_KEYS),
   }),
   'key.copy': struct({
     copies: list(
@@ -199,7 +204,11 @@ export const recordBodies = {
   }),
   revoke: struct({ grant: record }),
   access: struct({ version, grant: optional(record) }),
-  release: struct({ access: record }),
+  release: struct({
+    access: record,
+    /** The `holder.add` that this device may do it by, unless it is the owner's. */
+    holder: optional(record),
+  }),
   /** A device beyond the owner's own that may release keys of a file. */
   'holder.add': struct({
     file,
@@ -207,7 +216,12 @@ export const recordBodies = {
     /** For each version both keys, sealed to the device's encryption key. */
     keys: list(struct({ version, metadataKey: sealedKey, contentKey: sealedKey }), MAX_SEALS),
   }),
-  'holder.remove': struct({ file, ...deviceReference }),
+  'holder.remove': struct({
+    file,
+    device: key,
+    /** The `holder.add` that is taken back. */
+    holder: record,
+  }),
   /** What a forerunner of this program had stored, kept as a file, with the hashes of its parts. */
   'legacy.import': struct({
     version,

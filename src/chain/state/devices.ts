@@ -129,9 +129,11 @@ export function revocationMessage(
 }
 
 /**
- * A revoked device is out at once; its records up to `through` still find their place. The first revocation
- * counts; one by the recovery key overrules it, and is the only one, besides its own, that reaches a device
- * which the recovery key admitted: whoever stole a device cannot shut out its owner.
+ * A revoked device is out at once; its records up to `through` still find their place. Of several revocations
+ * the one with the lowest `through` counts, so that a thief gains nothing by being the first to revoke what was
+ * stolen, with a `through` that is never reached. One by the recovery key overrules all others, and is the only
+ * one, besides its own, that reaches a device which the recovery key admitted: whoever stole a device cannot shut
+ * out its owner.
  */
 export function applyDeviceRevoke(
   overlay: Overlay,
@@ -153,15 +155,20 @@ export function applyDeviceRevoke(
       return rejected('RECOVERY_SIGNATURE')
     }
   } else {
-    if (!device.active) return rejected('ALREADY_REVOKED')
     const guarded = overlay.get(recoveredKey(id)) !== undefined
     if (guarded && record.device !== id) return rejected('DEVICE_RECOVERED')
+  }
+  const byRecovery = recovery !== undefined
+  const known = readRevocation(overlay, id)
+  if (known !== undefined && !(byRecovery && !known.byRecovery)) {
+    const tighter = byRecovery === known.byRecovery && through.sequence < known.sequence
+    if (!tighter) return rejected('ALREADY_REVOKED')
   }
   overlay.write(keyOf(id), codec, { ...device, active: false })
   overlay.write(revocationKey(id), revocationCodec, {
     ...through,
     time,
-    byRecovery: recovery !== undefined,
+    byRecovery,
   })
   return APPLIED
 }

@@ -10,7 +10,7 @@ import { boolean, link, nullable, type Shaped, tuple, uint } from '../../common/
 import { type DeviceId, deviceIdOf, type FileId, type RecordId, type UserId } from '../ids.ts'
 import type { RecordOf } from '../record.ts'
 import { type Overlay, readValue, type StateView } from '../view.ts'
-import { isBackup, readDevice } from './devices.ts'
+import { type DeviceState, isBackup, readDevice } from './devices.ts'
 import { isPrivate, readFile, readVersion } from './files.ts'
 import { checkReferences } from './records.ts'
 import { APPLIED, type Result, rejected } from './result.ts'
@@ -77,9 +77,11 @@ export function holdersOf(view: StateView, file: FileId): DeviceId[] {
 export function isKeyHolder(view: StateView, file: FileId, id: DeviceId): boolean {
   const device = readDevice(view, id)
   if (device === undefined || !device.active || isBackup(view, id, device)) return false
-  return (
-    readFile(view, file)?.owner === device.user || view.get(holderPrefix(file) + id) !== undefined
-  )
+  return isNamed(view, file, id, device)
+}
+
+function isNamed(view: StateView, file: FileId, id: DeviceId, { user }: DeviceState): boolean {
+  return readFile(view, file)?.owner === user || view.get(holderPrefix(file) + id) !== undefined
 }
 
 export function applyGrant(overlay: Overlay, record: RecordOf<'grant'>, owner: UserId): Result {
@@ -139,14 +141,18 @@ export function applyAccess(
   return APPLIED
 }
 
+/** Of a revoked device too, up to the end of its line: a key that left is counted. */
 export function applyRelease(overlay: Overlay, record: RecordOf<'release'>): Result {
-  const { access } = record.body
-  const missing = checkReferences(overlay, [access])
+  const { access, holder } = record.body
+  const missing = checkReferences(overlay, holder === undefined ? [access] : [access, holder])
   if (missing !== undefined) return missing
   const grantId = readAllowed(overlay, access)
   const grant = grantId === undefined ? undefined : readGrant(overlay, grantId)
   if (grantId === undefined || grant === undefined) return rejected('NOT_AN_ACCESS')
-  if (!isKeyHolder(overlay, grant.file, record.device)) return rejected('NOT_A_KEY_HOLDER')
+  const device = readDevice(overlay, record.device)
+  if (device === undefined || !isNamed(overlay, grant.file, record.device, device)) {
+    return rejected('NOT_A_KEY_HOLDER')
+  }
   if (overlay.get(releaseKey(access)) !== undefined) return APPLIED
   overlay.put(releaseKey(access), MARK)
   overlay.write(releasedKey(grantId), countCodec, readReleased(overlay, grantId) + 1)
@@ -178,8 +184,8 @@ export function applyHolderRemove(
   record: RecordOf<'holder.remove'>,
   user: UserId,
 ): Result {
-  const { file, admission } = record.body
-  const fault = checkHolder(overlay, record, user, [file, admission])
+  const { file, holder } = record.body
+  const fault = checkHolder(overlay, record, user, [file, holder])
   if (fault !== undefined) return fault
   overlay.delete(holderPrefix(file) + deviceIdOf(record.body.device))
   return APPLIED

@@ -1,6 +1,6 @@
 /**
  * Users: `user/<user>`, made by `user.create`; a user's id is the id of that record. `keys/<user>` holds the
- * user keys of later generations, in the order of the chain: concurrent ones are all valid.
+ * newest user keys of later generations, in the order of the chain: concurrent ones are all valid.
  */
 import { equalBytes } from '../../common/bytes.ts'
 import { KEY_BYTES } from '../../common/crypto.ts'
@@ -12,7 +12,10 @@ import { type Overlay, readValue, type StateView } from '../view.ts'
 import { APPLIED, type Result, rejected } from './result.ts'
 import { valueCodec } from './value.ts'
 
-/** Generations of one user's key: a revocation each. */
+/**
+ * Later user keys that the state keeps. A further one takes the oldest one's place, rather than being refused:
+ * else a stolen device could use up what there is, and no revocation would be followed by a new key.
+ */
 export const MAX_USER_KEYS = 256
 
 const key = bytes(KEY_BYTES)
@@ -68,11 +71,17 @@ export function createUser(
   overlay.create(keyOf(record.id), codec, { name, role, userKey, recoveryKey, restoreKey })
 }
 
-export function applyUserKey(overlay: Overlay, record: RecordOf<'user.key'>, user: UserId): Result {
+/** @param active - whether its device is: a device that is out does not say what new secrets are sealed to */
+export function applyUserKey(
+  overlay: Overlay,
+  record: RecordOf<'user.key'>,
+  user: UserId,
+  active: boolean,
+): Result {
+  if (!active) return rejected('AUTHOR_REVOKED')
   const added = record.body.key
   const known = readUserKeys(overlay, user)
   if (known.some((each) => equalBytes(each, added))) return rejected('KEY_KNOWN')
-  if (known.length >= MAX_USER_KEYS) return rejected('TOO_MANY_KEYS')
-  overlay.write(keysKey(user), keysCodec, [...known.slice(1), added])
+  overlay.write(keysKey(user), keysCodec, [...known.slice(1), added].slice(-MAX_USER_KEYS))
   return APPLIED
 }

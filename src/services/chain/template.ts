@@ -5,10 +5,11 @@ import { encodeBody, encodeHeader, sealMessage } from '../../chain/codec.ts'
 import { nextDifficulty } from '../../chain/difficulty.ts'
 import { deviceKeyOf, type NetworkId } from '../../chain/ids.ts'
 import { selectRecords } from '../../chain/mempool.ts'
-import { type BlockEffect, evaluateBlock } from '../../chain/outcome.ts'
+import { type BlockContext, composeBlock } from '../../chain/outcome.ts'
 import type { NetworkParams } from '../../chain/params.ts'
 import type { SignedRecord } from '../../chain/record.ts'
 import { earliestTime } from '../../chain/validate.ts'
+import type { StateView } from '../../chain/view.ts'
 import { HASH_BYTES, SIGNATURE_BYTES } from '../../common/crypto.ts'
 import { assert, CairnError } from '../../common/errors.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
@@ -52,17 +53,10 @@ export function buildTemplate(
   assert(parent !== undefined, 'there is a genesis block')
   const time = Math.max(now, earliestTime(ancestors))
   const height = parent.height + 1
-  const evaluated = evaluate(
-    (records) =>
-      evaluateBlock(
-        store.state,
-        { params: init.params, network: init.network, height, time, miner: signer.device },
-        records,
-      ),
-    selected,
-  )
-  if (evaluated === undefined) return undefined
-  const { effect, records } = evaluated
+  const context = { ...init, height, time, miner: signer.device }
+  const composed = compose(store.state, context, selected)
+  if (composed === undefined) return undefined
+  const { effect, records } = composed
   const body = encodeBody(records)
   const unsealed: BlockHeader = {
     version: 1,
@@ -82,29 +76,17 @@ export function buildTemplate(
   return { header: encodeHeader(header).bytes, difficulty: header.difficulty, body }
 }
 
-/**
- * What a body of these records does. A revocation, or one that waited and is evaluated by this very block, may
- * shut out records that were selected after it: these are left for later.
- *
- * @returns undefined when nothing is left, or this device may not seal
- */
-function evaluate(
-  run: (records: readonly SignedRecord[]) => BlockEffect,
+/** @returns undefined when no record is left, or this device may not seal */
+function compose(
+  view: StateView,
+  context: BlockContext,
   selected: readonly SignedRecord[],
-): { effect: BlockEffect; records: readonly SignedRecord[] } | undefined {
-  let records = selected
-  while (records.length > 0) {
-    try {
-      return { effect: run(records), records }
-    } catch (error) {
-      if (!(error instanceof CairnError)) throw error
-      if (error.code === 'MINER_NOT_ACTIVE') return undefined
-      const out = records.find(({ id }) => id === error.details.record)
-      if (error.code !== 'RECORD_NOT_INCLUDABLE' || out === undefined) throw error
-      records = records.filter(
-        ({ device, sequence }) => device !== out.device || sequence < out.sequence,
-      )
-    }
+): ReturnType<typeof composeBlock> | undefined {
+  try {
+    const composed = composeBlock(view, context, selected)
+    return composed.records.length === 0 ? undefined : composed
+  } catch (error) {
+    if (error instanceof CairnError && error.code === 'MINER_NOT_ACTIVE') return undefined
+    throw error
   }
-  return undefined
 }

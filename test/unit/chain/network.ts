@@ -178,8 +178,8 @@ export interface TestLedger {
   outcome(record: SignedRecord): string
 }
 
-/** The state of a chain, sealed by `miner`. */
-export function ledger(miner: TestDevice): TestLedger {
+/** The state of a chain, sealed by `miner`. @param rules - parameters other than the network's */
+export function ledger(miner: TestDevice, rules = params): TestLedger {
   const state = new Map<string, Uint8Array>()
   const view = createMapView(state)
   const self: TestLedger = {
@@ -187,7 +187,8 @@ export function ledger(miner: TestDevice): TestLedger {
     view,
     height: 0,
     block: (...records) => {
-      const effect = evaluateBlock(view, contextAt(self.height + 1, miner.id), records)
+      const context = { ...contextAt(self.height + 1, miner.id), params: rules }
+      const effect = evaluateBlock(view, context, records)
       applyChanges(state, effect.changes)
       self.height += 1
       return effect
@@ -205,10 +206,14 @@ export function contextAt(height: number, miner: DeviceId): BlockContext {
 }
 
 /** The founder, admitted in block 1. */
-export function founded(): { admin: TestDevice; chain: TestLedger; admission: SignedRecord } {
+export function founded(rules = params): {
+  admin: TestDevice
+  chain: TestLedger
+  admission: SignedRecord
+} {
   const admin = device('founder')
   const admission = admin.say(userCreate('founder', { type: 'founder' }))
-  const chain = ledger(admin)
+  const chain = ledger(admin, rules)
   chain.block(admission)
   return { admin, chain, admission }
 }

@@ -17,9 +17,13 @@ import {
   upgrade,
   vote,
 } from './network.ts'
+import { accessCases, grantsAreTheOwners } from './reason-cases/access.ts'
+import { adminsOnly, ownersOnly, peopleCases } from './reason-cases/people.ts'
 
 describe('reason codes', () => {
   const cases: Record<keyof typeof REASONS, () => void> = {
+    ...peopleCases,
+    ...accessCases,
     ALREADY_INCLUDED: () => {
       // A device wrote twice at one sequence; the second record was signed again by another device, and then
       // the chain turned to a branch where the second one stands.
@@ -150,6 +154,9 @@ describe('reason codes', () => {
     },
   }
   for (const [code, check] of Object.entries(cases)) it(code, check)
+  it('NOT_AN_ADMIN: of an invite', adminsOnly)
+  it('NOT_THE_OWNER: of sealed keys and imports', ownersOnly)
+  it('NOT_THE_OWNER: of grants', grantsAreTheOwners)
 
   it('removal covers only the versions that it names', () => {
     const { admin, chain } = founded()
