@@ -31,6 +31,11 @@ export const SPONSORED_DOMAIN = 'cairn/sponsored/1'
 export const RECOVERED_DOMAIN = 'cairn/recovered/1'
 export const RESTORED_DOMAIN = 'cairn/restored/1'
 
+// Whether the signatures of an admission hold follows from its id: what it names (a user, an invite) goes by an
+// id too, which stands for the key. A record that waits for what it rests on is asked for at every template.
+const CHECKED_ENTRIES = 8192
+const checked = new Map<RecordId, boolean>()
+
 export type InviteProof = Extract<RecordBody<'device.add'>['proof'], { type: 'invite' }>
 
 /** What is admitted: a device of a user that is there, or a new user with its first device. */
@@ -97,7 +102,7 @@ function isUserProven(
   const { proof } = record.body
   switch (proof.type) {
     case 'invite':
-      return isInvited(view, admissionOf(record), proof)
+      return isInvited(view, record, proof)
     case 'open':
       return params === undefined || params.admission === 'open'
     case 'founder':
@@ -110,15 +115,17 @@ function isDeviceProven(view: StateView, record: RecordOf<'device.add'>): boolea
   const { proof } = record.body
   const owner = user === null ? undefined : readUser(view, user)
   if (owner === undefined) return false
-  const admission = admissionOf(record)
   const signed = (
     key: Uint8Array,
     domain: Parameters<typeof admissionMessage>[1],
     signature: Uint8Array,
-  ): boolean => verifyEd25519(key, admissionMessage(admission, domain), signature)
+  ): boolean =>
+    once(record.id, () =>
+      verifyEd25519(key, admissionMessage(admissionOf(record), domain), signature),
+    )
   switch (proof.type) {
     case 'invite':
-      return isInvited(view, admission, proof)
+      return isInvited(view, record, proof)
     case 'device':
       return (
         maySponsor(view, proof.device, user) &&
@@ -139,19 +146,32 @@ function maySponsor(view: StateView, key: Uint8Array, user: UserId | null): bool
   return user === null || sponsor.user === user
 }
 
-function isInvited(view: StateView, admission: Admission, proof: InviteProof): boolean {
+function isInvited(
+  view: StateView,
+  record: RecordOf<'user.create'> | RecordOf<'device.add'>,
+  proof: InviteProof,
+): boolean {
   const invite = readInvite(view, proof.invite)
   if (invite === undefined || invite.used || proof.time > invite.expires) return false
-  if (admission.user !== (invite.ownDevice ? invite.issuer : null)) return false
+  if (record.user !== (invite.ownDevice ? invite.issuer : null)) return false
   if (!maySponsor(view, proof.sponsor, null)) return false
-  return (
-    verifyEd25519(invite.key, invitedMessage(admission, proof.invite), proof.signature) &&
-    verifyEd25519(
-      proof.sponsor,
-      sponsoredMessage(admission, proof.invite, proof.time),
-      proof.countersignature,
+  return once(record.id, () => {
+    const admission = admissionOf(record)
+    const sponsored = sponsoredMessage(admission, proof.invite, proof.time)
+    return (
+      verifyEd25519(invite.key, invitedMessage(admission, proof.invite), proof.signature) &&
+      verifyEd25519(proof.sponsor, sponsored, proof.countersignature)
     )
-  )
+  })
+}
+
+function once(record: RecordId, check: () => boolean): boolean {
+  const known = checked.get(record)
+  if (known !== undefined) return known
+  const holds = check()
+  if (checked.size >= CHECKED_ENTRIES) checked.clear()
+  checked.set(record, holds)
+  return holds
 }
 
 function claims(admission: Admission): Record<string, CborValue> {
