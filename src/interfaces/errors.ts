@@ -17,7 +17,7 @@ export const INTERFACE_ERRORS = {
   BODY_TOO_LARGE: {
     says: 'The body of the request is larger than the {limit:byte} allowed here.',
   },
-  BODY_STALLED: { says: 'No data came for {seconds:second}; the upload was given up.' },
+  BODY_STALLED: { says: 'Next to nothing came for {seconds:second}; the upload was given up.' },
   BODY_INCOMPLETE: { says: 'The upload ended before it was complete; nothing was added.' },
   MEDIA_TYPE_UNKNOWN: { says: 'The body has the type {found}; this takes {allowed}.' },
   RANGE_UNSATISFIABLE: { says: 'The range lies outside of the {size:byte}.' },

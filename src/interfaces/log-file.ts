@@ -1,6 +1,7 @@
 /** The node's log: a file of bounded size, and the one before it. */
-import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeDirectory } from '../storage/atomic-file.ts'
 
 /** Bytes of a log before it becomes the old one: months of a quiet node. */
 const MAX_LOG_BYTES = 10_000_000
@@ -14,7 +15,7 @@ export interface LogFile {
 /** `<data>/logs/cairn.log`, appended to; `cairn.log.1` is the one before. */
 export function openLogFile(dataDir: string, maxBytes: number = MAX_LOG_BYTES): LogFile {
   const folder = join(dataDir, 'logs')
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeDirectory(folder)
   const path = join(folder, 'cairn.log')
   let file = openSync(path, 'a', 0o600)
   let size = fstatSync(file).size

@@ -1,12 +1,14 @@
 /** Small files that are written whole or not at all, and are on the disk when the call returns. */
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -58,6 +60,19 @@ export function flushDirectory(path: string): void {
   }
 }
 
+/** Node's own recursive form never ends where the system makes nothing, as in /proc. */
+function makeWithParents(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    const parent = dirname(path)
+    if (codeOf(error) === 'EEXIST' && statSync(path).isDirectory()) return
+    if (codeOf(error) !== 'ENOENT' || parent === path || existsSync(parent)) throw error
+    makeWithParents(parent)
+    mkdirSync(path, { mode: 0o700 })
+  }
+}
+
 /**
  * Makes a directory, for its owner alone, with those above it. Idempotent.
  *
@@ -65,7 +80,7 @@ export function flushDirectory(path: string): void {
  */
 export function makeDirectory(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    makeWithParents(path)
   } catch (error) {
     const known = translated(error, path)
     if (known !== error) throw known

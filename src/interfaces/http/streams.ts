@@ -5,9 +5,12 @@ import { interfaceError } from '../errors.ts'
 
 /** Without a byte for so long, the other side is given up: longer than any pause of a living network. */
 export const STALL_MS = 60_000
+/** Bytes that have to come in that time: less is nobody who sends a file, but somebody who holds a connection. */
+export const LEAST_BYTES = 1024
 
 /**
- * The chunks of a request's body.
+ * The chunks of a request's body. Who sends too little in `stallMs` is cut off; the time in which nobody takes
+ * the bytes does not count.
  *
  * @throws BODY_STALLED, BODY_INCOMPLETE, BODY_TOO_LARGE (beyond `limit` bytes)
  */
@@ -16,12 +19,14 @@ export async function* bodyOf(
   {
     limit = Number.POSITIVE_INFINITY,
     stallMs = STALL_MS,
-  }: { limit?: number; stallMs?: number } = {},
+    leastBytes = LEAST_BYTES,
+  }: { limit?: number; stallMs?: number; leastBytes?: number } = {},
 ): AsyncGenerator<Uint8Array> {
   const declared = Number(request.headers['content-length'] ?? 0)
   if (declared > limit) throw interfaceError('BODY_TOO_LARGE', { limit })
   let total = 0
   let stalled = false
+  let recent = 0
   const timer = setTimeout(() => {
     stalled = true
     request.destroy()
@@ -32,9 +37,15 @@ export async function* bodyOf(
     for await (const chunk of chunks) {
       total += chunk.length
       if (total > limit) throw interfaceError('BODY_TOO_LARGE', { limit })
-      timer.refresh()
+      recent += chunk.length
+      const came = performance.now()
+      if (recent >= leastBytes) {
+        timer.refresh()
+        recent = 0
+      }
       yield chunk
-      timer.refresh()
+      // Another window for who was kept waiting here.
+      if (performance.now() - came > stallMs / WAITING_SHARE) timer.refresh()
     }
     if (!request.complete) throw interfaceError('BODY_INCOMPLETE')
   } catch (error) {
@@ -45,6 +56,9 @@ export async function* bodyOf(
     clearTimeout(timer)
   }
 }
+
+/** A reader that takes longer than this part of the time for one chunk is what holds the upload up. */
+const WAITING_SHARE = 10
 
 /** The whole body, at most `limit` bytes. @throws as `bodyOf` */
 export async function wholeBody(request: IncomingMessage, limit: number): Promise<Buffer> {
