@@ -228,7 +228,7 @@ async function assemble(
     mining,
     ...(options.policy === 'nothing' ? [] : [replication]),
     createIntegrity({
-      damagedRows: () => damagedRows(ground.db),
+      damagedRows: () => damagedRows(ground.db, store.state),
       condemn: () => condemnDatabase(ground.directory.database),
       clock,
       events,

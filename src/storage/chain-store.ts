@@ -14,6 +14,7 @@ import type { SignedRecord, VersionDetails } from '../chain/record.ts'
 import type { StateView } from '../chain/view.ts'
 import { assert } from '../common/errors.ts'
 import { type BlockTable, createBlockTable, type StoredBlock } from './block-table.ts'
+import { checksumOf } from './checksum.ts'
 import { createDetailsTable, type VersionRecord } from './details.ts'
 import { storageError } from './errors.ts'
 import { createEviction } from './eviction.ts'
@@ -139,8 +140,10 @@ export function createChainStore(db: Database): ChainStore {
 
   const getMeta = db.prepare<{ value: Uint8Array }>('SELECT value FROM meta WHERE key = ?')
   const setMeta = db.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)')
-  const putUndo = db.prepare('INSERT INTO undo VALUES (?, ?)')
-  const getUndo = db.prepare<{ data: Uint8Array }>('SELECT data FROM undo WHERE block = ?')
+  const putUndo = db.prepare('INSERT INTO undo (block, data, sum) VALUES (?, ?, ?)')
+  const getUndo = db.prepare<{ data: Uint8Array; sum: number | null }>(
+    'SELECT data, sum FROM undo WHERE block = ?',
+  )
   const dropUndo = db.prepare('DELETE FROM undo WHERE block = ?')
 
   const placesOf = (block: StoredBlock): { number: number; numbers: number[] } => {
@@ -241,7 +244,8 @@ export function createChainStore(db: Database): ChainStore {
         const late = effect.late.map(({ record }) => {
           return { record, ...records.outcome(numberOf(record)) }
         })
-        putUndo.run(number, encodeUndo({ changes: effect.changes, late }))
+        const undo = encodeUndo({ changes: effect.changes, late })
+        putUndo.run(number, undo, checksumOf(undo))
         blocks.extend(block)
         if (block.status !== 'valid') blocks.setStatus(block.id, 'valid')
         for (const [place, outcome] of effect.outcomes.entries()) {
@@ -258,8 +262,9 @@ export function createChainStore(db: Database): ChainStore {
       db.join(() => {
         assert(blocks.tip()?.id === block.id, 'only the tip is disconnected')
         const { number, numbers } = placesOf(block)
-        const data = getUndo.get(number)?.data
-        if (data === undefined) throw db.damaged(`block ${block.id} cannot be disconnected`)
+        const { data, sum } = getUndo.get(number) ?? {}
+        if (data === undefined || (sum !== null && sum !== checksumOf(data)))
+          throw db.damaged(`block ${block.id} cannot be disconnected`)
         const undo = readStored(db, `the undo data of block ${block.id}`, () => decodeUndo(data))
         state.revert(undo.changes)
         for (const { record, outcome, code } of [...undo.late].reverse()) {

@@ -10,6 +10,7 @@
 import type { FileId, UserId, VersionId } from '../chain/ids.ts'
 import type { SignedRecord } from '../chain/record.ts'
 import { assert } from '../common/errors.ts'
+import { checksumOf } from './checksum.ts'
 import type { DetailsTable } from './details.ts'
 import { concernsFiles, parentsOf } from './record-facts.ts'
 import type { Outcome, RecordTable } from './record-table.ts'
@@ -46,6 +47,35 @@ interface CandidateRow {
 
 interface Candidate extends CandidateRow {
   version: VersionId
+}
+
+/** A row of `files`. */
+export interface SummedFile {
+  file: FileId
+  owner: UserId
+  name: string
+  search: string
+  shown: number
+  version: VersionId | null
+  heads: number
+  pending: number
+}
+
+/** @param versions - its rows of `file_heads` */
+export function fileSum(row: SummedFile, versions: readonly string[]): number {
+  const { file, owner, name, search, shown, version, heads, pending } = row
+  const values = [
+    file,
+    owner,
+    name,
+    search,
+    shown,
+    version,
+    heads,
+    pending,
+    ...[...versions].sort(),
+  ]
+  return checksumOf(JSON.stringify(values))
 }
 
 /** Text that `search` is looked for in, and what is looked for: compatibility forms and letter case do not matter. */
@@ -89,8 +119,8 @@ export function createFileProjection(
     'SELECT owner, version, heads FROM files WHERE file = ?',
   )
   const put = db.prepare(
-    `INSERT OR REPLACE INTO files (file, owner, name, search, shown, version, heads, pending)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO files (file, owner, name, search, shown, version, heads, pending, sum)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const drop = db.prepare('DELETE FROM files WHERE file = ?')
   const page = db.prepare<{ number: number }>(
@@ -186,15 +216,27 @@ export function createFileProjection(
       (live.length === 0 && pendingRemoval.get(file, owner) !== undefined)
     // A file that is sealed to this device has no name here, and is found by its id alone.
     const { name, folder } = details.of(shown.number, record) ?? { name: '', folder: [] }
+    const fresh: SummedFile = {
+      file,
+      owner,
+      name,
+      search: searchText([...folder, name].join('/')),
+      shown: shown.number,
+      version: shown.version === file ? null : shown.version,
+      heads: heads.size,
+      pending: pending ? 1 : 0,
+    }
+    const sum = fileSum(fresh, heads.size === 1 ? [] : [...heads])
     put.run(
       file,
       owner,
       name,
-      searchText([...folder, name].join('/')),
-      shown.number,
-      shown.version === file ? null : shown.version,
-      heads.size,
-      pending ? 1 : 0,
+      fresh.search,
+      fresh.shown,
+      fresh.version,
+      fresh.heads,
+      fresh.pending,
+      sum,
     )
     if (heads.size !== 1) for (const version of heads) addHead.run(file, version)
   }

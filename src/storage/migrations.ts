@@ -7,7 +7,7 @@
 import { DETAILS_SCHEMA } from './details.ts'
 import { storageError } from './errors.ts'
 import { PINS_SCHEMA } from './pins.ts'
-import { CHAIN_SCHEMA, PEOPLE_INDEX } from './schema.ts'
+import { CHAIN_SCHEMA, PEOPLE_INDEX, SUMS } from './schema.ts'
 import type { Database } from './sqlite.ts'
 
 export interface Migration {
@@ -21,7 +21,8 @@ export const MIGRATIONS: readonly Migration[] = [
   // Format 1 knew neither private files nor more than the admissions of users and devices.
   {
     format: 2,
-    migrate: (db) => db.exec(`${DETAILS_SCHEMA} DROP INDEX records_of_people; ${PEOPLE_INDEX}`),
+    migrate: (db) =>
+      db.exec(`${DETAILS_SCHEMA} ${SUMS} DROP INDEX records_of_people; ${PEOPLE_INDEX}`),
   },
 ]
 

@@ -100,5 +100,15 @@ CREATE INDEX files_by_name ON files (name, file);
 export const PEOPLE_TYPES = `('user.create', 'device.add', 'device.name', 'device.revoke', 'user.key',
   'key.copy', 'invite', 'invite.cancel')`
 
+/**
+ * Format 2: sums (checksum.ts) of what stands under no hash; null: written before there were any.
+ * Of `state` over key and value, of `undo` over its data, of `files` over the row and its file_heads.
+ */
+export const SUMS = `
+ALTER TABLE state ADD COLUMN sum INTEGER;
+ALTER TABLE undo ADD COLUMN sum INTEGER;
+ALTER TABLE files ADD COLUMN sum INTEGER;
+`
+
 /** Format 2. */
 export const PEOPLE_INDEX = `CREATE INDEX records_of_people ON records (type) WHERE type IN ${PEOPLE_TYPES};`

@@ -3,6 +3,7 @@ import type { Change, StateView } from '../chain/view.ts'
 import { utf8 } from '../common/bytes.ts'
 import { sha256Stream } from '../common/crypto.ts'
 import { createCache } from './cache.ts'
+import { checksumOf } from './checksum.ts'
 import type { Database } from './sqlite.ts'
 
 /** Entries that `list` reads at a time: other statements, also writes, may run between two pages. */
@@ -25,15 +26,22 @@ export interface StateTable extends StateView {
   digest(): Uint8Array
 }
 
+interface Row {
+  key: string
+  value: Uint8Array
+  /** Null: written before there were sums. */
+  sum: number | null
+}
+
 export function createStateTable(db: Database): StateTable {
-  const read = db.prepare<{ value: Uint8Array }>('SELECT value FROM state WHERE key = ?')
-  const write = db.prepare('INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)')
+  const read = db.prepare<Row>('SELECT key, value, sum FROM state WHERE key = ?')
+  const write = db.prepare('INSERT OR REPLACE INTO state (key, value, sum) VALUES (?, ?, ?)')
   const writeMany = db.prepare(
-    `INSERT OR REPLACE INTO state (key, value) VALUES ${Array(ROWS_AT_ONCE).fill('(?, ?)').join(', ')}`,
+    `INSERT OR REPLACE INTO state (key, value, sum) VALUES ${Array(ROWS_AT_ONCE).fill('(?, ?, ?)').join(', ')}`,
   )
   const remove = db.prepare('DELETE FROM state WHERE key = ?')
-  const page = db.prepare<{ key: string; value: Uint8Array }>(
-    'SELECT key, value FROM state WHERE key > ? AND key < ? ORDER BY key LIMIT ?',
+  const page = db.prepare<Row>(
+    'SELECT key, value, sum FROM state WHERE key > ? AND key < ? ORDER BY key LIMIT ?',
   )
   const cache = createCache<string, Uint8Array | null>(CACHE_ENTRIES)
   /** Written by this transaction and not in the table yet: a key that many blocks change is written once. */
@@ -43,18 +51,18 @@ export function createStateTable(db: Database): StateTable {
 
   const flush = (): void => {
     if (waiting.size === 0) return
-    const values: [string, Uint8Array][] = []
+    const values: [string, Uint8Array, number][] = []
     // In the order of the table, in which neighbours are on one page.
     for (const key of [...waiting.keys()].sort()) {
       const value = waiting.get(key)
       if (value === null || value === undefined) remove.run(key)
-      else values.push([key, value])
+      else values.push([key, value, checksumOf(key, value)])
     }
     const whole = values.length - (values.length % ROWS_AT_ONCE)
     for (let at = 0; at < whole; at += ROWS_AT_ONCE) {
       writeMany.run(...values.slice(at, at + ROWS_AT_ONCE).flat())
     }
-    for (const [key, value] of values.slice(whole)) write.run(key, value)
+    for (const row of values.slice(whole)) write.run(...row)
     forget()
   }
   const forget = (): void => {
@@ -78,6 +86,13 @@ export function createStateTable(db: Database): StateTable {
       if (waiting.size > MAX_WAITING) flush()
     })
 
+  const checked = ({ key, value, sum }: Row): Uint8Array => {
+    if (sum !== null && sum !== checksumOf(key, value)) {
+      throw db.damaged(`the state of ${key} is not what was written`)
+    }
+    return value
+  }
+
   function* list(prefix: string): Generator<readonly [string, Uint8Array]> {
     if (prefix.includes('/') ? families.has(familyOf(prefix)) : waiting.size > 0) flush()
     const exact = prefix === '' ? undefined : table.get(prefix)
@@ -85,7 +100,7 @@ export function createStateTable(db: Database): StateTable {
     let after = prefix
     for (;;) {
       const rows = page.all(after, prefix + LAST_KEY, PAGE_ENTRIES)
-      for (const row of rows) yield [row.key, row.value]
+      for (const row of rows) yield [row.key, checked(row)]
       const last = rows.at(-1)
       if (last === undefined || rows.length < PAGE_ENTRIES) return
       after = last.key
@@ -96,7 +111,8 @@ export function createStateTable(db: Database): StateTable {
     get: (key) => {
       const known = waiting.has(key) ? waiting.get(key) : cache.get(key)
       if (known !== undefined) return known ?? undefined
-      const value = read.get(key)?.value
+      const row = read.get(key)
+      const value = row === undefined ? undefined : checked(row)
       cache.set(key, value ?? null)
       return value
     },

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readDevice } from '../../../src/chain/state/devices.ts'
 import { createEvents } from '../../../src/common/events.ts'
 import { silentLogger } from '../../../src/common/logger.ts'
 import type { NodeEvents } from '../../../src/services/events.ts'
@@ -7,6 +8,8 @@ import { createChainStore } from '../../../src/storage/chain-store.ts'
 import { openDatabase } from '../../../src/storage/database.ts'
 import { damagedRows } from '../../../src/storage/row-check.ts'
 import { createChainNode, handClock } from '../../helpers/chain-node.ts'
+import { contentOf } from './chain-model.ts'
+import { thrownCode } from './temporary.ts'
 
 describe('storage/row-check', () => {
   const prepare = async () => {
@@ -19,8 +22,8 @@ describe('storage/row-check', () => {
   }
 
   it('finds nothing in what is whole', async () => {
-    const { db } = await prepare()
-    assert.deepEqual(new Set(damagedRows(db)), new Set([undefined]))
+    const { ada, db } = await prepare()
+    assert.deepEqual(new Set(damagedRows(db, ada.store.state)), new Set([undefined]))
   })
 
   it('finds a record and a header with one changed bit', async () => {
@@ -32,9 +35,72 @@ describe('storage/row-check', () => {
     }
     const { id } = ada.store.tip()
     flip('blocks', 'header', id, ada.store.headerBytes(id) ?? new Uint8Array())
-    assert.ok([...damagedRows(db)].includes(id))
+    assert.ok([...damagedRows(db, ada.store.state)].includes(id))
     flip('records', 'bytes', record.id, record.bytes)
-    assert.ok([...damagedRows(db)].includes(record.id))
+    assert.ok([...damagedRows(db, ada.store.state)].includes(record.id))
+  })
+
+  it('finds each column that follows from others or has a sum', async () => {
+    const { ada, clock, db } = await prepare()
+    const content = (name: string) => contentOf(name)
+    const { id: first } = await ada.publish({ type: 'file.add', body: content('first') })
+    const { id: file } = await ada.publish({ type: 'file.add', body: content('second') })
+    clock.time += 2000
+    await ada.mine()
+    for (const name of ['one', 'two']) {
+      const body = { ...content(name), file, parents: [file] }
+      await ada.publish({ type: 'file.update', body })
+    }
+    clock.time += 2000
+    await ada.mine()
+    await ada.publish({ type: 'file.remove', body: { file: first, parents: [first] } })
+    const found = (): (string | undefined)[] =>
+      [...damagedRows(db, ada.store.state)].filter((id) => id !== undefined)
+    assert.deepEqual(found(), [])
+    assert.equal(ada.store.projections.file(file)?.heads.length, 2)
+    const changes = [
+      "UPDATE state SET value = value || x'00' WHERE key LIKE 'user/%'",
+      "UPDATE state SET key = key || 'x' WHERE key LIKE 'file/%'",
+      "UPDATE files SET name = 'firsu' WHERE name = 'first'",
+      'UPDATE files SET pending = 1 - pending',
+      'DELETE FROM file_heads',
+      'UPDATE covers SET record = record + 50',
+      'UPDATE records SET sequence = sequence + 8 WHERE sequence = 1',
+      "UPDATE records SET user = 'bafy' WHERE sequence = 1",
+      'UPDATE records SET subject = NULL',
+      'UPDATE records SET root = NULL',
+      "UPDATE records SET device = 'x' WHERE sequence = 1",
+      "UPDATE records SET type = 'file.addd' WHERE sequence = 1",
+      'UPDATE records SET place = place + 1',
+      'UPDATE records SET height = height + 1 WHERE height = 2',
+      "UPDATE records SET outcome = 'waiting' WHERE sequence = 2",
+      'UPDATE records SET height = NULL, place = NULL, outcome = NULL WHERE sequence = 3',
+      'UPDATE blocks SET height = height + 1 WHERE height = 2',
+      "UPDATE blocks SET chainwork = x'ff' WHERE height = 2",
+      'UPDATE blocks SET records = NULL WHERE height = 1',
+      "UPDATE undo SET data = data || x'00'",
+    ]
+    for (const change of changes) {
+      class Undone extends Error {}
+      assert.throws(() => {
+        db.transaction(() => {
+          assert.ok(db.prepare(change).run() > 0, `${change} changes something`)
+          assert.notDeepEqual(found(), [], change)
+          throw new Undone()
+        })
+      }, Undone)
+    }
+    assert.deepEqual(found(), [])
+  })
+
+  it('a changed value of the state is found when it is read', async () => {
+    const { ada, db } = await prepare()
+    db.exec("UPDATE state SET value = value || x'00'")
+    const fresh = createChainStore(db)
+    assert.equal(
+      thrownCode(() => readDevice(fresh.state, ada.device)),
+      'DATABASE_DAMAGED',
+    )
   })
 
   it('DATABASE_DAMAGED: raises an alarm and condemns the database, after the start', async () => {
