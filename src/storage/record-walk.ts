@@ -36,6 +36,12 @@ export function createRecordWalk(db: Database, records: RecordTable): RecordWalk
     `SELECT number, sequence FROM records WHERE device = ? AND sequence BETWEEN ? AND ?
      ORDER BY sequence DESC`,
   )
+  const countIn = db.prepare<{ n: number }>(
+    'SELECT count(*) AS n FROM records WHERE device = ? AND sequence BETWEEN ? AND ?',
+  )
+  const upFrom = db.prepare<{ number: number }>(
+    'SELECT number FROM records WHERE device = ? AND sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?',
+  )
   const idsAt = db.prepare<{ id: RecordId }>(
     'SELECT id FROM records WHERE device = ? AND sequence = ? LIMIT ?',
   )
@@ -69,11 +75,30 @@ export function createRecordWalk(db: Database, records: RecordTable): RecordWalk
     }
   }
 
+  /** The answer where the device wrote once at each sequence that matters, as nearly all do: no walk at all. */
+  const straight = (
+    top: Step & { device: DeviceId },
+    have: readonly RecordId[],
+    limit: number,
+  ): number[] | undefined => {
+    const { device, sequence } = top
+    let newest = -1
+    for (const id of have) {
+      const at = place.get(id)
+      if (at?.device === device && at.sequence <= sequence) newest = Math.max(newest, at.sequence)
+    }
+    const from = Math.max(0, newest)
+    if (countIn.get(device, from, sequence)?.n !== sequence - from + 1) return undefined
+    return upFrom.all(device, newest, sequence, limit).map(({ number }) => number)
+  }
+
   return {
     back: (head, have, limit) => {
       records.flush()
       const top = place.get(head)
       if (top === undefined) return []
+      const line = straight(top, have, limit)
+      if (line !== undefined) return line.flatMap((number) => records.bytes(number) ?? [])
       const known = new Set(have.flatMap((id) => records.number(id) ?? []))
       const walked: number[] = []
       for (const number of steps(top.device, top)) {

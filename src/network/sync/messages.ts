@@ -132,6 +132,7 @@ type EncodedHead = Shaped<typeof headShape>
 
 /** Of a head, and of a whole list: asked for again and again while little of it changes. */
 const encodedHeads = new WeakMap<DeviceHead, EncodedHead>()
+const idDigests = new WeakMap<EncodedHead, Uint8Array>()
 const encodedLists = new WeakMap<readonly DeviceHead[], readonly EncodedHead[]>()
 const digests = new WeakMap<readonly DeviceHead[], Uint8Array>()
 
@@ -166,6 +167,14 @@ export function comparePlaces(a: Place, b: Place): number {
   return compareBytes(a.device, b.device) || compareBytes(digestOf(a.id), digestOf(b.id))
 }
 
+function idDigestOf(head: EncodedHead): Uint8Array {
+  const known = idDigests.get(head)
+  if (known !== undefined) return known
+  const digest = digestOf(head.id)
+  idDigests.set(head, digest)
+  return digest
+}
+
 /**
  * SHA-256 over the heads in their order: two nodes with the same one hold the same records.
  *
@@ -178,7 +187,7 @@ export function headsDigest(heads: readonly DeviceHead[]): Uint8Array {
   const all = new Uint8Array(encoded.length * (KEY_BYTES + HASH_BYTES))
   for (const [index, head] of encoded.entries()) {
     all.set(head.device, index * (KEY_BYTES + HASH_BYTES))
-    all.set(digestOf(head.id), index * (KEY_BYTES + HASH_BYTES) + KEY_BYTES)
+    all.set(idDigestOf(head), index * (KEY_BYTES + HASH_BYTES) + KEY_BYTES)
   }
   const digest = sha256(all)
   digests.set(heads, digest)

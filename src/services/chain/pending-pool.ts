@@ -17,8 +17,8 @@ import { createWaitingRoom, MAX_ORPHAN_RECORDS } from './waiting-room.ts'
 export const MAX_FOREIGN_PENDING = 100_000
 /** Of one device: nobody fills the pool alone. A device with more of its own gives the rest as these are mined. */
 export const MAX_PENDING_OF_DEVICE = 10_000
-/** Records that leave a full pool at once, so that not each new one looks for the oldest. */
-const EVICTED_AT_ONCE = 1_000
+/** Records that leave a full pool at once, so that not each new one looks for the oldest; some ten milliseconds. */
+const EVICTED_AT_ONCE = 250
 
 export interface PendingPool {
   /**
