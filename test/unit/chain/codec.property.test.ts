@@ -12,13 +12,16 @@ import {
   recordMessage,
   verifyRecord,
 } from '../../../src/chain/codec.ts'
+import type { RecordId } from '../../../src/chain/ids.ts'
 import { checkName } from '../../../src/chain/names.ts'
 import { decodeParams, encodeParams, networkIdOf } from '../../../src/chain/params.ts'
 import type { SignedRecord } from '../../../src/chain/record.ts'
+import { recordBodies } from '../../../src/chain/record-bodies.ts'
 import { concatBytes, toHex, utf8 } from '../../../src/common/bytes.ts'
 import { CairnError } from '../../../src/common/errors.ts'
 import {
   access,
+  content,
   device,
   deviceAdd,
   envelopeOf,
@@ -27,10 +30,31 @@ import {
   fileUpdate,
   genesis,
   params,
+  type TestDevice,
   upgrade,
   userCreate,
   vote,
 } from './network.ts'
+import {
+  accessUnder,
+  byKit,
+  deviceName,
+  grant,
+  holderAdd,
+  holderRemove,
+  invite,
+  inviteCancel,
+  invitedUser,
+  keyCopy,
+  legacyImport,
+  privateAdd,
+  privateContent,
+  release,
+  revoke,
+  revokeDevice,
+  userKey,
+  userOf,
+} from './people.ts'
 
 /** One record of each type, and one that replaces another. */
 function everyType(): SignedRecord[] {
@@ -51,6 +75,47 @@ function everyType(): SignedRecord[] {
     admin.say({ type: 'vote', body: { ...vote(file.id).body, comment: 'no 𝄞' } as never }),
     admin.say(access(file.id)),
     admin.say(upgrade(2, 5_000)),
+    ...peopleTypes(admin, phone, added.id, file.id),
+  ]
+}
+
+function peopleTypes(
+  admin: TestDevice,
+  phone: TestDevice,
+  added: RecordId,
+  file: RecordId,
+): SignedRecord[] {
+  const ann = device('ann')
+  const target = { device: phone, admission: added }
+  const answer = { word: 'one', invite: file, sponsor: admin }
+  const lost = { sequence: 1, record: file }
+  return [
+    ann.say(invitedUser(ann, 'ann', answer)),
+    ...(['recovery', 'restore'] as const).map((type) => {
+      const back = device(type)
+      return back.say(byKit(back, userOf(admin), 'founder', type))
+    }),
+    admin.say(deviceName(target)),
+    admin.say(revokeDevice(target, lost)),
+    admin.say(revokeDevice(target, lost, 'founder')),
+    admin.say(userKey('one')),
+    admin.say(keyCopy(file)),
+    admin.say(invite('one')),
+    admin.say(inviteCancel(file)),
+    admin.say(privateAdd('secret')),
+    admin.say({
+      type: 'file.update',
+      body: { ...privateContent('secret'), file, parents: [file] },
+    }),
+    admin.say(grant(file, userOf(ann))),
+    admin.say(grant(file, userOf(ann), { expires: 1, downloads: 2 })),
+    admin.say(revoke(file)),
+    admin.say(accessUnder(file, file)),
+    admin.say(release(file)),
+    admin.say(release(file, file)),
+    admin.say(holderAdd(file, target, file)),
+    admin.say(holderRemove(file, phone, file)),
+    admin.say(legacyImport(file)),
   ]
 }
 
@@ -80,6 +145,34 @@ function changed(
 const anywhere = [fc.nat(), fc.integer({ min: 1, max: 255 })] as const
 
 describe('codec', () => {
+  it('there is one of each type', () => {
+    const types = new Set<string>(records.map(({ type }) => type))
+    assert.deepEqual([...types].sort(), Object.keys(recordBodies).sort())
+  })
+
+  it('a body has the fields of its visibility, and no others', () => {
+    const record = records.find(({ type }) => type === 'file.add') ?? assert.fail()
+    const whole = reference.decode<Record<string, unknown>>(record.bytes)
+    const root = (whole.body as { root: unknown }).root
+    const read = (body: object): SignedRecord =>
+      decodeRecord(reference.encode({ ...whole, body: { ...body, root } }))
+    const { visibility: _, ...unsaid } = content('a')
+    const [open, closed] = [content('a'), privateContent('a')]
+    assert.deepEqual(read(closed).body, { ...closed, root: content('Überblick.txt').root })
+    for (const body of [
+      { ...open, visibility: 'private' },
+      { ...closed, visibility: 'public' },
+      { ...open, header: new Uint8Array(40) },
+      { ...closed, name: 'a' },
+      { ...open, visibility: 'secret' },
+      { ...open, visibility: '__proto__' },
+      { ...open, visibility: ['public'] },
+      unsaid,
+    ]) {
+      assert.throws(() => read(body), { code: 'ENCODING' })
+    }
+  })
+
   it('a record reads back as what was signed', () => {
     for (const record of records) {
       const back = decodeRecord(record.bytes)
