@@ -79,7 +79,7 @@ export interface StatusComponents {
   readonly explorer: Explorer
   readonly network: Network
   readonly mining: Mining
-  readonly pins: Pick<Pins, 'isPinned'>
+  readonly pins: Pick<Pins, 'isWhole'>
   readonly events: Events<NodeEvents>
   readonly clock: Clock
   readonly identity: () => Identity
@@ -131,7 +131,7 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
       const { root, storedSize } = record.body
       const size = details?.size ?? storedSize
       bytes += size
-      if (!pins.isPinned(root)) continue
+      if (!pins.isWhole(root)) continue
       local += 1
       localBytes += size
       used += storedSize

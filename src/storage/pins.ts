@@ -11,6 +11,7 @@ import type { ContentId, FileId } from '../chain/ids.ts'
 import { codeOf } from '../common/errors.ts'
 import type { ContentBlockstore } from './blockstore.ts'
 import { contentError } from './blockstore-errors.ts'
+import { createDamagedRoots } from './damaged-roots.ts'
 import { dagBlocks } from './pins-walk.ts'
 import type { Database } from './sqlite.ts'
 
@@ -58,6 +59,8 @@ export interface Pins {
   /** The bytes go at a later sweep, unless another root needs them. */
   unpin(root: ContentId): void
   isPinned(root: ContentId): boolean
+  /** Pinned, and nothing of it is known to be damaged. */
+  isWhole(root: ContentId): boolean
   /** Pinned roots with the time of their pin (milliseconds UTC), by text, after `after`. */
   pinned(limit: number, after?: ContentId): { readonly root: ContentId; readonly since: number }[]
   setChoice(file: FileId, choice: LocalChoice | undefined): void
@@ -80,7 +83,7 @@ export interface PinBook extends Pins {
 
 export interface PinsComponents {
   readonly db: Database
-  readonly store: Pick<ContentBlockstore, 'bytes' | 'has' | 'flush'>
+  readonly store: Pick<ContentBlockstore, 'bytes' | 'has' | 'flush' | 'damagedBlocks'>
   /** Milliseconds UTC. */
   readonly now: () => number
 }
@@ -153,6 +156,11 @@ export function createPins({ db, store, now }: PinsComponents): PinBook {
     }
   }
 
+  const damagedRoots = createDamagedRoots({
+    store,
+    read: readIfHere(store),
+    pinned: (limit, after) => list.all(after ?? '', limit),
+  })
   const pins: PinBook = {
     lease: (root) => {
       const since = now()
@@ -197,6 +205,7 @@ export function createPins({ db, store, now }: PinsComponents): PinBook {
     pinFlushed: record,
     unpin: (root) => void remove.run(root),
     isPinned: (root) => one.get(root) !== undefined,
+    isWhole: (root) => pins.isPinned(root) && !damagedRoots.has(root),
     pinned: (limit, after) => list.all(after ?? '', limit),
     setChoice: (file, choice) => {
       if (choice === undefined) clearChoice.run(file)

@@ -177,12 +177,16 @@ describe('a node on a disk that fails', function () {
       assert.deepEqual([run.code, /damaged on this disk/.test(run.err)], [7, true], run.err)
     }
     assert.equal(existsSync(copy), false)
+    await eventually('it is not here whole', PATIENCE_MS, async () => !(await holds(a, 1)))
+    const { files } = JSON.parse((await cairn(a, 'status', '--json')).out)
+    assert.deepEqual([files.local, files.missing], [0, 1])
 
     await start(b, { peersFile })
     await eventually('get heals it', PATIENCE_MS, async () => {
       return (await cairn(a, 'get', 'whole.bin', '-o', copy)).code === 0
     })
     assert.deepEqual(readFileSync(copy), bytes)
+    await eventually('it is here again', PATIENCE_MS, () => holds(a, 1))
   })
 
   it('a full disk: the large add is refused, nothing is lost, and room helps', async function () {

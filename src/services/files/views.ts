@@ -95,7 +95,7 @@ export function createFileViews({
     state: recordStateOf(state, entry),
     current: entry.head,
     removed: removed.has(entry.version),
-    local: pins.isPinned(entry.record.body.root),
+    local: pins.isWhole(entry.record.body.root),
     tally: tally(entry.version),
   })
   const summarize = (entry: FileEntry, of: readonly NumberedVersion[]): FileSummary => ({
@@ -110,7 +110,7 @@ export function createFileViews({
     conflict: entry.heads.length > 1,
     removed: entry.removed,
     pending: entry.pending,
-    local: pins.isPinned(entry.record.body.root),
+    local: pins.isWhole(entry.record.body.root),
     kept: pins.choice(entry.file) === 'kept',
     tally: tally(entry.version),
   })
