@@ -23,7 +23,7 @@ const MAX_SUGGESTIONS = 3
 
 /** The keys of a recovery kit, 32 bytes each. */
 export interface RecoveryKeys {
-  /** Ed25519 seed: signs revocations and admissions. */
+  /** Ed25519 seed, the secret itself: signs revocations and admissions. */
   readonly signing: Uint8Array
   /** X25519 secret: the user's keys are sealed to its public half. */
   readonly encryption: Uint8Array
@@ -37,7 +37,7 @@ export function recoveryKeys(secret: Uint8Array): RecoveryKeys {
   const derive = (purpose: string): Uint8Array =>
     hkdf(secret, new Uint8Array(), utf8(`cairn/recovery/1 ${purpose}`), KEY_BYTES)
   return {
-    signing: derive('signing'),
+    signing: secret,
     encryption: derive('encryption'),
     backup: derive('backup'),
   }

@@ -1,5 +1,5 @@
 /** Read models of people: who there is, and what was said about them and their keys. Pending records included. */
-import type { DeviceId, UserId } from '../chain/ids.ts'
+import { type DeviceId, deviceIdOf, type UserId } from '../chain/ids.ts'
 import {
   CHAIN_ORDER,
   MAX_ROWS,
@@ -38,6 +38,9 @@ export function createPeople({
      ORDER BY records.outcome IS NOT 'applied', records.height IS NULL, records.height, records.place,
        records.number LIMIT ${MAX_ROWS}`,
   )
+  const renamings = db.prepare<StoredRow>(
+    `SELECT ${STORED_COLUMNS} WHERE type = 'device.name' ${CHAIN_ORDER}`,
+  )
   const allPeople = db.prepare<StoredRow>(
     `SELECT ${STORED_COLUMNS} WHERE type IN ${PEOPLE_TYPES} ${CHAIN_ORDER}`,
   )
@@ -50,10 +53,27 @@ export function createPeople({
     }
     return [...found.values()]
   }
+  /** The latest name of each device that its user gave it. */
+  const renamed = (): Map<string, string> => {
+    const names = new Map<string, string>()
+    for (const row of renamings.all()) {
+      const { record, outcome } = records.stored(row)
+      if (record.type !== 'device.name' || outcome === 'rejected') continue
+      names.set(`${record.user} ${deviceIdOf(record.body.device)}`, record.body.name)
+    }
+    return names
+  }
+
   return {
     users: () =>
       personsBy(({ record, user }) => (record.type === 'user.create' ? user : undefined)),
-    devices: () => personsBy(({ device }) => device),
+    devices: () => {
+      const names = renamed()
+      return personsBy(({ device }) => device).map((person) => {
+        const name = names.get(`${person.user} ${person.device}`)
+        return name === undefined ? person : { ...person, deviceName: name }
+      })
+    },
     peopleRecords: () => allPeople.all().map(records.stored),
   }
 }

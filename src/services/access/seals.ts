@@ -13,7 +13,7 @@ export type SealPurpose = Uint8Array
 
 export interface SealPurposes {
   /** The secret of a user's key, for a device, the recovery kit, or a later key of the same user. */
-  userKey(user: UserId, publicKey: Uint8Array): SealPurpose
+  userKey(publicKey: Uint8Array): SealPurpose
   /** The metadata key and the content key of a version: its ciphertext's root is nobody else's. */
   metadataKey(owner: UserId, root: ContentId): SealPurpose
   contentKey(owner: UserId, root: ContentId): SealPurpose
@@ -29,7 +29,7 @@ export function sealPurposes(network: NetworkId): SealPurposes {
   const purpose = (name: string, ...parts: string[]): SealPurpose =>
     utf8([`cairn/${name}/1`, network, ...parts].join(' '))
   return {
-    userKey: (user, publicKey) => purpose('seal-user', user, toHex(publicKey)),
+    userKey: (publicKey) => purpose('seal-user', toHex(publicKey)),
     metadataKey: (owner, root) => purpose('seal-metadata', owner, root),
     contentKey: (owner, root) => purpose('seal-content', owner, root),
     grant: (file, user) => purpose('grant', file, user),

@@ -20,6 +20,9 @@ export interface Directory {
   userOf(id: DeviceId): Named | null
 }
 
+/** Types of records that say who there is, and by which name. */
+const NAMING: ReadonlySet<string> = new Set(['user.create', 'device.add', 'device.name'])
+
 export function createDirectory(components: {
   readonly projections: Projections
   readonly events: Events<NodeEvents>
@@ -28,10 +31,10 @@ export function createDirectory(components: {
   let known: { users: Map<string, PersonEntry>; devices: Map<string, PersonEntry> } | undefined
 
   events.on('record:pending', ({ record }) => {
-    if (record.sequence === 0) known = undefined
+    if (NAMING.has(record.type)) known = undefined
   })
   events.on('record:confirmed', ({ type }) => {
-    if (type === 'user.create' || type === 'device.add') known = undefined
+    if (NAMING.has(type)) known = undefined
   })
   events.on('chain:reorg', () => {
     known = undefined

@@ -18,7 +18,7 @@ export interface Publisher {
 }
 
 export interface FilesComponents {
-  readonly store: Pick<ChainStore, 'projections' | 'state'>
+  readonly store: Pick<ChainStore, 'projections' | 'state' | 'setDetails'>
   readonly records: Publisher
   readonly content: ContentBlockstore
   readonly pins: Pins

@@ -32,7 +32,7 @@ export interface Publishing {
 }
 
 export function createPublishing(components: FilesComponents): Publishing {
-  const { records, secrets, content, pins, self, events, clock } = components
+  const { store, records, secrets, content, pins, self, events, clock } = components
 
   /**
    * 1. lease, before the first block is looked for
@@ -77,6 +77,10 @@ export function createPublishing(components: FilesComponents): Publishing {
         if (!wasPinned) pins.unpin(imported.root)
         throw error
       }
+      const { size, sha256 } = imported
+      const { visibility, ...names } = labels
+      // Known here without opening what was sealed a moment ago.
+      if (visibility === 'private') store.setDetails(record.id, { ...names, size, sha256 })
       progress.end()
       return told(record, imported, labels)
     } catch (error) {

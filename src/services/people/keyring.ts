@@ -109,7 +109,7 @@ export function createKeyring(
         const opener =
           openers.find(({ publicKey }) => equalBytes(publicKey, to)) ?? found.get(toHex(to))
         if (opener === undefined) continue
-        const secret = await openKey(opener.secret, sealed, purposes.userKey(self, key))
+        const secret = await openKey(opener.secret, sealed, purposes.userKey(key))
         if (secret === undefined || !equalBytes(publicKeyOf('x25519', secret), key)) continue
         add(secret)
         more = true

@@ -57,7 +57,7 @@ describe('files: add, list, find', () => {
       for (const name of ['a', 'b', 'c']) await add(ada, name, name)
       await add(bob, 'd', 'd', ['Reports'])
       await bob.tell(ada)
-      const names = (page: { items: readonly { name: string }[] }) => page.items.map((f) => f.name)
+      const names = (page: { items: readonly { name: string | null }[] }) => page.items.map((f) => f.name)
       assert.deepEqual(names(ada.files.list({ limit: 10 })), ['a', 'b', 'c', 'd'])
       assert.deepEqual(names(ada.files.list({ limit: 10, owner: 'bob' })), ['d'])
       assert.deepEqual(names(ada.files.list({ limit: 10, search: 'report' })), ['d'])

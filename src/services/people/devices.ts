@@ -1,0 +1,126 @@
+/** What a person does with their devices: name them, and shut one out that was lost. */
+import { type DeviceId, deviceKeyOf, type RecordId, type UserId } from '../../chain/ids.ts'
+import { checkName } from '../../chain/names.ts'
+import type { SignedRecord, Statement } from '../../chain/record.ts'
+import { MAX_REASON_CHARACTERS } from '../../chain/record-bodies.ts'
+import { isBackup, listDevices, readDevice } from '../../chain/state/devices.ts'
+import { assert } from '../../common/errors.ts'
+import type { ChainStore } from '../../storage/chain-store.ts'
+import type { PersonEntry } from '../../storage/people-table.ts'
+import type { Directory } from '../explorer/directory.ts'
+import { peopleError } from './errors.ts'
+import type { KeySharing } from './key-sharing.ts'
+
+export interface DevicesComponents {
+  readonly store: Pick<ChainStore, 'state' | 'recordsAt'>
+  readonly records: {
+    publish(statement: Statement, signal?: AbortSignal): Promise<SignedRecord>
+  }
+  readonly directory: Pick<Directory, 'devices'>
+  readonly sharing: Pick<KeySharing, 'settle'>
+  readonly user: () => UserId | undefined
+}
+
+export interface RevokedDevice {
+  readonly device: DeviceId
+  readonly name: string
+  readonly record: RecordId
+}
+
+export interface DevicesService {
+  /**
+   * Shuts one of the user's devices out: at once here, and on every device that hears of it. Then the user gets
+   * a new key, which that device does not have. What it had stated so far stays.
+   *
+   * @param device - its id, the beginning of its id, or its name
+   * @throws DEVICE_NOT_FOUND, DEVICE_AMBIGUOUS, DEVICE_REVOKED, DEVICE_LAST unless forced, REVOKE_REASON
+   */
+  revoke(
+    device: string,
+    options: { readonly reason?: string; readonly force?: boolean },
+    signal?: AbortSignal,
+  ): Promise<RevokedDevice>
+  /** @throws DEVICE_NOT_FOUND, DEVICE_AMBIGUOUS, DEVICE_NAME */
+  rename(device: string, name: string, signal?: AbortSignal): Promise<{ readonly record: RecordId }>
+}
+
+export function createDevicesService(components: DevicesComponents): DevicesService {
+  const { store, records, directory, sharing, user } = components
+
+  const find = (text: string): PersonEntry => {
+    const own = directory.devices().filter((entry) => entry.user === user())
+    const exact = own.filter(({ device, deviceName }) => device === text || deviceName === text)
+    const found = exact.length > 0 ? exact : own.filter(({ device }) => startsWith(device, text))
+    const [only] = found
+    const shown = text.slice(0, 80)
+    if (only === undefined) throw peopleError('DEVICE_NOT_FOUND', { text: shown })
+    if (found.length > 1) {
+      throw peopleError('DEVICE_AMBIGUOUS', { text: shown, count: found.length })
+    }
+    return only
+  }
+
+  /** The newest record of a device that continues what the chain holds of it. */
+  const throughOf = (entry: PersonEntry): { sequence: number; record: RecordId } => {
+    const state = readDevice(store.state, entry.device)
+    let through = {
+      sequence: state?.sequence ?? 0,
+      record: state?.last ?? entry.record.id,
+    }
+    for (;;) {
+      const next = store
+        .recordsAt(entry.device, through.sequence + 1)
+        .find(({ record, place }) => place === undefined && record.previous === through.record)
+      if (next === undefined) return through
+      through = { sequence: next.record.sequence, record: next.record.id }
+    }
+  }
+
+  const referenceTo = (entry: PersonEntry): { device: Uint8Array; admission: RecordId } => {
+    const device = deviceKeyOf(entry.device)
+    assert(device !== undefined, 'a listed device has a key')
+    return { device, admission: entry.record.id }
+  }
+
+  return {
+    revoke: async (text, { reason = '', force = false }, signal) => {
+      const entry = find(text)
+      const { device, deviceName: name } = entry
+      const characters = [...reason].length
+      if (characters > MAX_REASON_CHARACTERS || !reason.isWellFormed()) {
+        throw peopleError('REVOKE_REASON', { characters, limit: MAX_REASON_CHARACTERS })
+      }
+      if (readDevice(store.state, device)?.active === false) {
+        throw peopleError('DEVICE_REVOKED', { name })
+      }
+      const others = listDevices(store.state).filter(
+        ({ id, device: state }) =>
+          id !== device &&
+          state.active &&
+          state.user === entry.user &&
+          !isBackup(store.state, id, state),
+      )
+      if (others.length === 0 && !force) throw peopleError('DEVICE_LAST', { name })
+      const body = { ...referenceTo(entry), through: throughOf(entry), reason }
+      const record = await records.publish({ type: 'device.revoke', body }, signal)
+      await sharing.settle()
+      return { device, name, record: record.id }
+    },
+    rename: async (text, name, signal) => {
+      const wanted = name.normalize('NFC')
+      const fault = checkName(wanted)
+      if (fault !== undefined) throw peopleError('DEVICE_NAME', { fault })
+      const body = { ...referenceTo(find(text)), name: wanted }
+      const record = await records.publish({ type: 'device.name', body }, signal)
+      return { record: record.id }
+    },
+  }
+}
+
+/** Letters that tell a device's id apart; all begin with the same eight. */
+const COMMON_PREFIX = '12D3KooW'
+const OWN_LETTERS = 4
+
+function startsWith(device: DeviceId, text: string): boolean {
+  return text.length >= COMMON_PREFIX.length + OWN_LETTERS && device.startsWith(text)
+}
