@@ -33,11 +33,13 @@ interface Scene {
 }
 
 function file(name: string, root: string, size: number): FileEntry {
-  const body = { root, storedSize: size, size, sha256: sha256(new Uint8Array(0)) }
+  const sha256Of = sha256(new Uint8Array(0))
+  const body = { root, storedSize: size, size, sha256: sha256Of, visibility: 'public' }
   return {
     file: name as FileId,
     version: `${name} 1` as VersionId,
     record: { body } as unknown as FileEntry['record'],
+    details: { name, folder: [], mediaType: 'text/plain', size, sha256: sha256Of },
     heads: [`${name} 1` as VersionId],
     owner: '' as FileEntry['owner'],
     removed: false,
@@ -90,7 +92,7 @@ function scene(kept?: Scene): Scene {
       damagedBlocks: () => [],
     },
     complete: async ({ record, version }, { signal }) => {
-      const { root, size } = record.body
+      const { root, storedSize: size } = record.body
       state.asked.push(root)
       await new Promise<void>((resolve, reject) => {
         clock.after(1000, resolve)

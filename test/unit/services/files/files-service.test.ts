@@ -57,7 +57,8 @@ describe('files: add, list, find', () => {
       for (const name of ['a', 'b', 'c']) await add(ada, name, name)
       await add(bob, 'd', 'd', ['Reports'])
       await bob.tell(ada)
-      const names = (page: { items: readonly { name: string | null }[] }) => page.items.map((f) => f.name)
+      const names = (page: { items: readonly { name: string | null }[] }) =>
+        page.items.map((f) => f.name)
       assert.deepEqual(names(ada.files.list({ limit: 10 })), ['a', 'b', 'c', 'd'])
       assert.deepEqual(names(ada.files.list({ limit: 10, owner: 'bob' })), ['d'])
       assert.deepEqual(names(ada.files.list({ limit: 10, search: 'report' })), ['d'])
@@ -341,7 +342,7 @@ describe('files: fetch, read, keep, free', () => {
     withAdaAndBob(async (ada, bob) => {
       const added = await add(ada, 'a', 'bytes')
       const { body } = ada.node.store.projections.file(added.file as never)?.record ?? {}
-      assert.ok(body)
+      assert.ok(body?.visibility === 'public')
       const lie = await ada.node.publish({
         type: 'file.add',
         body: { ...body, name: 'lie', sha256: pattern(32) },
