@@ -149,13 +149,9 @@ export function createBlockTable(db: Database, records: RecordTable): BlockTable
     body: (id) => {
       const row = selectBody.get(id)
       if (row === undefined || row.records === null) return undefined
-      const bytes = frame(
-        decodeNumbers(row.records).map((number) => {
-          const record = records.bytes(number)
-          if (record === undefined) throw damaged(db, id)
-          return record
-        }),
-      )
+      const found = records.bytesOf(decodeNumbers(row.records))
+      if (found === undefined) throw damaged(db, id)
+      const bytes = frame(found)
       // A peer would hold a wrong body against this node.
       if (cidOf(bytes) !== row.body) throw damaged(db, id)
       return bytes

@@ -61,6 +61,8 @@ export interface RecordTable
   /** Whether it is a record of this kind (`file.` for example); cheaper than decoding it. */
   isOf(number: number, kind: string): boolean
   bytes(number: number): Uint8Array | undefined
+  /** The bytes of several; undefined: one of them is not stored. */
+  bytesOf(numbers: readonly number[]): Uint8Array[] | undefined
   pending(limit: number): StoredRecord[]
   count(): number
   /** Devices with pending records, in order, from this one on. */
@@ -116,6 +118,9 @@ export function createRecordTable(
   const select = db.prepare<StoredRow>(`SELECT ${STORED_COLUMNS} WHERE records.number = ?`)
   const selectBytes = db.prepare<{ bytes: Uint8Array }>(
     'SELECT bytes FROM records WHERE number = ?',
+  )
+  const selectRange = db.prepare<{ bytes: Uint8Array }>(
+    'SELECT bytes FROM records WHERE number BETWEEN ? AND ? ORDER BY number',
   )
   const selectType = db.prepare<{ type: string }>('SELECT type FROM records WHERE number = ?')
   const pending = db.prepare<StoredRow>(
@@ -253,6 +258,15 @@ export function createRecordTable(
         ''
       ).startsWith(kind),
     bytes: (number) => read(() => selectBytes.get(number))?.bytes,
+    bytesOf: (numbers) => {
+      const [first, last] = [numbers[0], numbers.at(-1)]
+      if (first === undefined || last === undefined) return []
+      const inOrder = numbers.every((number, index) => number === first + index)
+      const found = inOrder
+        ? read(() => selectRange.all(first, last)).map(({ bytes }) => bytes)
+        : numbers.flatMap((number) => table.bytes(number) ?? [])
+      return found.length === numbers.length ? found : undefined
+    },
     pending: (limit) => read(() => pending.all(limit)).map(stored),
     count: () => read(() => count.get())?.n ?? 0,
     pendingDevices: (limit, from) =>

@@ -29,7 +29,9 @@ export interface EventStream {
 interface Kept {
   readonly number: number
   readonly name: string
-  readonly text: string
+  /** Milliseconds UTC. */
+  readonly time: number
+  readonly payload: object
 }
 
 export function createEventStream(
@@ -44,16 +46,16 @@ export function createEventStream(
   const off = events.onAny((name, payload) => {
     counts.set(name, (counts.get(name) ?? 0) + 1)
     last += 1
-    const data = JSON.stringify({ time: clock.now(), ...plain(payload) })
-    const event = {
-      number: last,
-      name,
-      text: `id: ${epoch}-${last}\nevent: ${name}\ndata: ${data}\n\n`,
-    }
+    const event = { number: last, name, time: clock.now(), payload }
     ring.push(event)
     if (ring.length > kept) ring.shift()
     for (const read of [...readers]) read(event)
   })
+  // Made only for who reads it: a long import tells of a hundred thousand records.
+  const textOf = ({ number, name, time, payload }: Kept): string => {
+    const data = JSON.stringify({ time, ...plain(payload) })
+    return `id: ${epoch}-${number}\nevent: ${name}\ndata: ${data}\n\n`
+  }
 
   return {
     counts: () => counts,
@@ -69,7 +71,7 @@ export function createEventStream(
         const read = (event: Kept): void => {
           if (!wanted(event.name)) return
           if (response.writableLength > MAX_WAITING_BYTES) return void response.destroy()
-          response.write(event.text)
+          response.write(textOf(event))
         }
         response.write(`retry: ${RETRY_MS}\n: events of this node\n\n`)
         const since = sinceOf(request.headers['last-event-id'], epoch)

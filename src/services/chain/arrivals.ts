@@ -9,15 +9,18 @@ import type { Block } from '../../chain/block.ts'
 
 /** Blocks that are worth an import of their own while others are still being verified. */
 const WORTH_BLOCKS = 1024
+/** Blocks in verification for which an import begins: it stops the flow of new ones, and the verifier would rest. */
+const AHEAD_BLOCKS = 1024
 
 export interface Arrivals {
   /**
-   * Imports these blocks after those of the calls before.
+   * Imports blocks after those of the calls before.
    *
+   * @param count - how many
    * @param verified - settles when they are checked
    * @throws what `verified` and the import throw
    */
-  take(verified: Promise<readonly Block[]>): Promise<void>
+  take(count: number, verified: Promise<readonly Block[]>): Promise<void>
   /** Resolves when everything taken so far is imported or has failed. */
   idle(): Promise<void>
 }
@@ -25,6 +28,7 @@ export interface Arrivals {
 type Outcome = { readonly blocks: readonly Block[] } | { readonly error: unknown }
 
 interface Arrival {
+  readonly count: number
   /** Missing: it is being verified. */
   outcome?: Outcome
   readonly imported: PromiseWithResolvers<void>
@@ -46,14 +50,20 @@ export function createArrivals(
   /** What can be imported now, taken from the front of the queue. */
   const takeReady = (): Ready[] => {
     const ready: Ready[] = []
-    let count = 0
+    let blocks = 0
     for (const arrival of queue) {
       const { outcome } = arrival
-      if (outcome === undefined && count < WORTH_BLOCKS) return []
       if (outcome === undefined || 'error' in outcome) break
-      count += outcome.blocks.length
       ready.push({ arrival, blocks: outcome.blocks })
+      blocks += arrival.count
     }
+    const ahead = queue.filter(({ outcome }) => outcome === undefined)
+    const aheadBlocks = ahead.reduce((sum, { count }) => sum + count, 0)
+    const worth =
+      ahead.length === 0 ||
+      blocks >= 2 * WORTH_BLOCKS ||
+      (blocks >= WORTH_BLOCKS && aheadBlocks >= AHEAD_BLOCKS)
+    if (!worth) return []
     queue.splice(0, ready.length)
     return ready
   }
@@ -84,8 +94,8 @@ export function createArrivals(
   }
 
   return {
-    take: (verified) => {
-      const arrival: Arrival = { imported: Promise.withResolvers() }
+    take: (count, verified) => {
+      const arrival: Arrival = { count, imported: Promise.withResolvers() }
       queue.push(arrival)
       const settle = (outcome: Outcome): void => {
         arrival.outcome = outcome

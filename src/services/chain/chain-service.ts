@@ -284,7 +284,7 @@ export function createChainService(
         return header === undefined || store.block(id) !== undefined ? [] : [{ header, body }]
       })
       // Verification of this window runs while those before are imported.
-      await arrivals.take(intake.blocks(planned))
+      await arrivals.take(planned.length, intake.blocks(planned))
     },
 
     demand: () => {
