@@ -14,6 +14,7 @@ import { codeOf, messageOf } from '../../src/common/errors.ts'
 import { createEvents, type Events } from '../../src/common/events.ts'
 import type { LogFields, Logger } from '../../src/common/logger.ts'
 import { createGossip } from '../../src/network/gossip.ts'
+import type { KeyServer } from '../../src/network/key-release/server.ts'
 import { createSyncClient } from '../../src/network/sync/client.ts'
 import { createSyncPeer } from '../../src/network/sync/peer.ts'
 import { createSyncRunner } from '../../src/network/sync/runner.ts'
@@ -54,7 +55,14 @@ export interface MachineInit {
   readonly skew: number
   readonly prng: Prng
   readonly disk?: Disk
+  /** Makes what answers requests for keys, for each life anew. */
+  readonly keyServer?: MakeKeyServer
 }
+
+export type MakeKeyServer = (
+  name: string,
+  life: Life & { readonly clock: Clock; readonly logger: Logger; alive(): boolean },
+) => KeyServer
 
 /** One life of the process. */
 export interface Life {
@@ -76,6 +84,8 @@ export interface Machine {
   kill(): void
   /** The process dies at its `after`th access to the disk from now. */
   doom(after: number, side: 'before' | 'after'): void
+  /** Asks another machine for a key. */
+  askKey(name: string, request: Uint8Array): Promise<Uint8Array>
   /** Takes the doom away. */
   spare(): void
   publish(statement: Statement): Promise<SignedRecord>
@@ -133,6 +143,7 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
     spare: () => {
       doomed = undefined
     },
+    askKey: (to, request) => network.askKey(name, to, request),
     publish: (statement) =>
       life === undefined
         ? Promise.reject(new Died('nobody is here'))
@@ -236,6 +247,16 @@ export function createMachine(around: Surroundings, init: MachineInit): Machine 
       answer: (from, request) => server.answer(request, from),
       connected: (peer) => runner.connected(around.deviceOf(peer)),
       disconnected: (peer) => runner.disconnected(around.deviceOf(peer)),
+    }
+
+    const keyServer = init.keyServer?.(name, { chain, store, mining, events, clock, logger, alive })
+    if (keyServer !== undefined) {
+      endpoint.answerKey = async (from, request) => {
+        const { signal } = new AbortController()
+        const answer = await keyServer.answer(request, around.deviceOf(from), signal)
+        if (!alive()) throw new Died()
+        return answer
+      }
     }
 
     await chain.start()

@@ -4,14 +4,18 @@
  *   node test/sim/run.ts --seeds 10000            seeds 1 to 10000, on all cores
  *   node test/sim/run.ts --seeds 500 --from 2000
  *   node test/sim/run.ts --family halves --seeds 200
+ *   node test/sim/run.ts --access --seeds 2000    count and revocation of a grant; --holders 1 to 3
  *   node test/sim/run.ts --seed 42 --trace        one run again, each step printed
  *   node test/sim/run.ts --seed 42 --shrink       the fewest actions that still fail
  */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { simulateAccess } from './access.ts'
+import { createAccessFigures } from './access-figures.ts'
+import { createAccessPlan } from './access-plan.ts'
 import { createPlan, FAMILIES, type Family } from './plan.ts'
 import { shorten, simulate } from './simulate.ts'
-import { createCrew, type SeedResult } from './workers.ts'
+import { createAccessCrew, createCrew, type SeedResult } from './workers.ts'
 
 /** Failing seeds that are told in full. */
 const TOLD = 20
@@ -25,6 +29,8 @@ const { values } = parseArgs({
     workers: { type: 'string', default: String(availableParallelism()) },
     trace: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
+    access: { type: 'boolean', default: false },
+    holders: { type: 'string' },
   },
 })
 
@@ -34,7 +40,10 @@ if (family !== undefined && !FAMILIES.includes(family)) {
   process.exit(2)
 }
 
-if (values.seed !== undefined) await one(Number(values.seed))
+const holders = values.holders === undefined ? undefined : Number(values.holders)
+if (values.access && values.seed !== undefined) await oneAccess(Number(values.seed))
+else if (values.access) await manyAccess(Number(values.from), Number(values.seeds))
+else if (values.seed !== undefined) await one(Number(values.seed))
 else await many(Number(values.from), Number(values.seeds))
 
 async function one(seed: number): Promise<void> {
@@ -80,6 +89,36 @@ async function many(from: number, count: number): Promise<void> {
     console.error(`failing seeds: ${failed.map(({ seed }) => seed).join(' ')}`)
     process.exitCode = 1
   }
+}
+
+async function oneAccess(seed: number): Promise<void> {
+  const print = values.trace ? (line: string) => console.log(line) : undefined
+  const plan = createAccessPlan(seed, holders)
+  const { failures, trace, figures } = await simulateAccess(plan, print)
+  console.log(`seed ${seed}: ${JSON.stringify(figures)} trace ${trace}`)
+  for (const failure of failures) console.error(`  FAILS: ${failure}`)
+  if (failures.length > 0) process.exitCode = 1
+}
+
+async function manyAccess(from: number, count: number): Promise<void> {
+  const began = performance.now()
+  const seeds = Array.from({ length: count }, (_, index) => from + index)
+  const crew = createAccessCrew(Number(values.workers))
+  const figures = createAccessFigures()
+  let failed = 0
+  await crew.run(seeds, holders, (result) => {
+    figures.add(result.figures)
+    if (result.failures.length === 0) return
+    failed += 1
+    process.exitCode = 1
+    if (failed > TOLD) return
+    console.error(`again: node test/sim/run.ts --access --seed ${result.seed} --trace`)
+    for (const failure of result.failures.slice(0, 5)) console.error(`  ${failure}`)
+  })
+  await crew.close()
+  const seconds = ((performance.now() - began) / 1000).toFixed(1)
+  console.log(`${count} seeds in ${seconds} s, ${failed} fail`)
+  for (const line of figures.lines()) console.log(`  ${line}`)
 }
 
 function tell({ seed, family: kind, failures }: SeedResult): void {

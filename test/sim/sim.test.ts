@@ -24,7 +24,7 @@ const HAPPENS: Partial<Record<Family, 'reorgs' | 'stranded' | 'alarms' | 'deaths
 describe('simulator: networks of nodes on virtual time', function () {
   this.timeout(FAMILY_TIMEOUT_MS)
 
-  let crew: Crew
+  let crew: Crew<Family, SeedResult>
   before(() => {
     crew = createCrew(availableParallelism())
   })

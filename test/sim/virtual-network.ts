@@ -20,6 +20,8 @@ export interface Endpoint {
   gossip(from: string, topic: string, payload: Uint8Array): Promise<boolean>
   /** The frames that answer a request. */
   answer(from: string, request: Uint8Array): Iterable<Uint8Array>
+  /** The answer of a key holder. */
+  answerKey?(from: string, request: Uint8Array): Promise<Uint8Array>
   connected(peer: string): void
   disconnected(peer: string): void
 }
@@ -55,6 +57,8 @@ export interface VirtualNetwork {
     request: Uint8Array,
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>
+  /** Asks a key holder; throws when the connection breaks, on the way there or back. */
+  askKey(from: string, to: string, request: Uint8Array): Promise<Uint8Array>
   /** Messages of gossip that arrived and frames of answers. */
   readonly carried: number
 }
@@ -152,6 +156,18 @@ export function createVirtualNetwork(
 
   const travel = (): Promise<void> => new Promise((resolve) => void time.after(delay(), resolve))
 
+  /** One way of a stream that is opened now. */
+  const hopsOf = (from: string, to: string) => {
+    const life = links.get(key(from, to))
+    return async (signal?: AbortSignal): Promise<void> => {
+      await travel()
+      signal?.throwIfAborted()
+      if (life === undefined || links.get(key(from, to)) !== life || prng.chance(now.breaks)) {
+        throw broken(to)
+      }
+    }
+  }
+
   return {
     get carried() {
       return carried
@@ -182,22 +198,24 @@ export function createVirtualNetwork(
       if (!silent.has(from)) spread(from, topic, payload)
     },
     exchange: async function* (from, to, request, signal) {
-      const life = links.get(key(from, to))
-      const hop = async (): Promise<void> => {
-        await travel()
-        signal.throwIfAborted()
-        if (life === undefined || links.get(key(from, to)) !== life || prng.chance(now.breaks)) {
-          throw broken(to)
-        }
-      }
-      await hop()
+      const hop = hopsOf(from, to)
+      await hop(signal)
       const machine = machines.get(to)
       if (machine === undefined || silent.has(to)) throw broken(to)
       for (const frame of machine.endpoint.answer(from, request)) {
-        await hop()
+        await hop(signal)
         carried += 1
         yield frame
       }
+    },
+    askKey: async (from, to, request) => {
+      const hop = hopsOf(from, to)
+      await hop()
+      const answer = await machines.get(to)?.endpoint.answerKey?.(from, request)
+      if (answer === undefined) throw broken(to)
+      await hop()
+      carried += 1
+      return answer
     },
   }
 }

@@ -1,5 +1,6 @@
 /** Runs many seeds, several at a time in worker threads. */
 import { Worker } from 'node:worker_threads'
+import type { AccessOutcome } from './access.ts'
 import type { Family } from './plan.ts'
 import type { Outcome } from './simulate.ts'
 
@@ -16,34 +17,65 @@ export interface SeedJob {
   readonly family: Family | undefined
 }
 
+export type AccessSeedResult = Pick<AccessOutcome, 'failures' | 'trace' | 'figures'> & {
+  readonly seed: number
+}
+
+export interface AccessSeedJob {
+  readonly seed: number
+  /** Machines that have the key; undefined: by seed. */
+  readonly holders: number | undefined
+}
+
 /** Milliseconds of real time after which a run counts as hanging. */
 const HANG_MS = 60_000
 
-export interface Crew {
+export interface Crew<Option, Result> {
   /** Runs all of `seeds`; `report` is told of each as it ends. */
   run(
     seeds: readonly number[],
-    family: Family | undefined,
-    report: (result: SeedResult) => void,
+    option: Option | undefined,
+    report: (result: Result) => void,
   ): Promise<void>
   close(): Promise<void>
 }
 
-export function createCrew(workers: number): Crew {
-  const hands = Array.from({ length: Math.max(1, workers) }, start)
+/** Runs plans of a family, or of the one that follows from the seed. */
+export function createCrew(workers: number): Crew<Family, SeedResult> {
+  return createWorkers(workers, './worker.ts', (seed, family) => ({ seed, family }), broken)
+}
+
+/** Runs plans about access, with so many key holders. */
+export function createAccessCrew(workers: number): Crew<number, AccessSeedResult> {
+  return createWorkers(
+    workers,
+    './access-worker.ts',
+    (seed, holders): AccessSeedJob => ({ seed, holders }),
+    brokenAccess,
+  )
+}
+
+function createWorkers<Job, Option, Result>(
+  workers: number,
+  script: string,
+  jobOf: (seed: number, option: Option | undefined) => Job,
+  brokenOf: (job: Job, error: unknown) => Result,
+): Crew<Option, Result> {
+  const make = (): Hand<Job, Result> => start(script)
+  const hands = Array.from({ length: Math.max(1, workers) }, make)
   return {
-    run: async (seeds, family, report) => {
+    run: async (seeds, option, report) => {
       const queue = [...seeds]
       const one = async (place: number): Promise<void> => {
         for (let seed = queue.shift(); seed !== undefined; seed = queue.shift()) {
-          const job: SeedJob = { seed, family }
+          const job = jobOf(seed, option)
           try {
             const hand = hands[place]
             if (hand !== undefined) report(await hand.run(job))
           } catch (error) {
             await hands[place]?.stop()
-            hands[place] = start()
-            report(broken(job, error))
+            hands[place] = make()
+            report(brokenOf(job, error))
           }
         }
       }
@@ -55,20 +87,20 @@ export function createCrew(workers: number): Crew {
   }
 }
 
-interface Hand {
-  run(job: SeedJob): Promise<SeedResult>
+interface Hand<Job, Result> {
+  run(job: Job): Promise<Result>
   stop(): Promise<unknown>
 }
 
-function start(): Hand {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url))
-  let settle: { resolve(result: SeedResult): void; reject(error: unknown): void } | undefined
-  worker.on('message', (result: SeedResult) => settle?.resolve(result))
+function start<Job, Result>(script: string): Hand<Job, Result> {
+  const worker = new Worker(new URL(script, import.meta.url))
+  let settle: { resolve(result: Result): void; reject(error: unknown): void } | undefined
+  worker.on('message', (result: Result) => settle?.resolve(result))
   worker.on('error', (error) => settle?.reject(error))
   worker.on('exit', () => settle?.reject(new Error('the worker ended')))
   return {
     run: async (job) => {
-      const { promise, resolve, reject } = Promise.withResolvers<SeedResult>()
+      const { promise, resolve, reject } = Promise.withResolvers<Result>()
       settle = { resolve, reject }
       const timer = setTimeout(() => reject(new Error(`no end after ${HANG_MS / 1000} s`)), HANG_MS)
       worker.postMessage(job)
@@ -78,9 +110,24 @@ function start(): Hand {
   }
 }
 
+function whyOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function brokenAccess({ seed, holders }: AccessSeedJob, error: unknown): AccessSeedResult {
+  const nothing = { downloads: 0, accesses: 0, released: 0, excess: 0, late: 0, keys: 0 }
+  const figures = { holders: holders ?? 0, ...nothing, refused: {}, reorgs: 0, deaths: 0 }
+  return { seed, failures: [whyOf(error)], trace: '', figures }
+}
+
 function broken(job: SeedJob, error: unknown): SeedResult {
-  const why = error instanceof Error ? error.message : String(error)
   const nothing = { records: 0, height: 0, blocks: 0, steps: 0, virtual: 0, slowest: 0 }
   const figures = { ...nothing, reorgs: 0, stranded: 0, alarms: 0, deaths: 0 }
-  return { seed: job.seed, family: job.family ?? 'mix', failures: [why], trace: '', figures }
+  return {
+    seed: job.seed,
+    family: job.family ?? 'mix',
+    failures: [whyOf(error)],
+    trace: '',
+    figures,
+  }
 }

@@ -12,7 +12,14 @@ import { toHex, utf8 } from '../../src/common/bytes.ts'
 import { publicKeyOf, sha256Stream, signEd25519, verifyEd25519 } from '../../src/common/crypto.ts'
 import { codeOf } from '../../src/common/errors.ts'
 import { copyDisk, createDisk, Died, type Disk } from './disk.ts'
-import { createMachine, createSharedVerifier, explain, type Machine, short } from './machine.ts'
+import {
+  createMachine,
+  createSharedVerifier,
+  explain,
+  type Machine,
+  type MakeKeyServer,
+  short,
+} from './machine.ts'
 import type { Action, Plan } from './plan.ts'
 import { createPrng } from './prng.ts'
 import { createLibrary } from './statements.ts'
@@ -59,7 +66,11 @@ const TWIN_MS = 60_000
 /** Complaints kept of one run: the first ones tell. */
 const MAX_COMPLAINTS = 20
 
-export function createWorld(plan: Plan, print?: (line: string) => void): World {
+export function createWorld(
+  plan: Plan,
+  print?: (line: string) => void,
+  keyServer?: MakeKeyServer,
+): World {
   const prng = createPrng(`world/${plan.seed}`)
   const time = createVirtualTime()
   const digest = sha256Stream()
@@ -116,6 +127,7 @@ export function createWorld(plan: Plan, print?: (line: string) => void): World {
       skew: node.skew,
       prng: prng.fork(name),
       ...(disk === undefined ? {} : { disk }),
+      ...(keyServer === undefined ? {} : { keyServer }),
     })
     devices.set(name, machine.device)
     return machine
