@@ -1,6 +1,7 @@
 /** All commands. Each file of `commands/` registers its own; what they need is loaded when they run. */
 import { Command } from 'commander'
 import { dataDirectory } from '../config/data-dir.ts'
+import { registerCertificates } from './commands/certificates.ts'
 import { registerChain } from './commands/chain.ts'
 import { registerConfig } from './commands/config.ts'
 import { registerFiles } from './commands/files.ts'
@@ -39,6 +40,7 @@ export function createProgram(init: RunInit, onUsage: (text: string) => void): C
   registerFiles(setup)
   registerTransfer(setup)
   registerVotes(setup)
+  registerCertificates(setup)
   registerMembers(setup)
   registerChain(setup)
   registerConfig(setup)

@@ -11,6 +11,7 @@
 import type { Events } from '../../common/events.ts'
 import type { PublicContent } from '../../node/public-content.ts'
 import type { Check, Identity, NodeStatus } from '../../node/status.ts'
+import type { CertificatesService } from '../../services/certificates/certificates.ts'
 import type { NodeEvents } from '../../services/events.ts'
 import type { Explorer } from '../../services/explorer/explorer.ts'
 import type { PeersView } from '../../services/explorer/peers-view.ts'
@@ -25,10 +26,13 @@ export type PeersApi = PeersView
 /** The gateway's window on the content: reads only. */
 export type ContentApi = PublicContent
 
+export type CertificatesApi = CertificatesService
+
 export interface NodeApi {
   readonly identity: Identity
   readonly files: FilesApi
   readonly votes: VotesApi
+  readonly certificates: CertificatesApi
   readonly chain: ChainApi
   readonly records: RecordsApi
   readonly members: MembersApi

@@ -6,6 +6,7 @@ import { createEventStream } from './event-stream.ts'
 import type { WebServer } from './listener.ts'
 import { openApiOf } from './openapi.ts'
 import { ok, type Route, route } from './route.ts'
+import { certificateRoutes } from './routes/certificates.ts'
 import { chainRoutes } from './routes/chain.ts'
 import { contentRoutes } from './routes/content.ts'
 import { fileRoutes } from './routes/files.ts'
@@ -35,6 +36,7 @@ export function createHttpApi(
     ...fileRoutes(node),
     ...contentRoutes(node),
     ...voteRoutes(node),
+    ...certificateRoutes(node),
     ...chainRoutes(node),
     ...memberRoutes(node),
     route('GET', '/openapi.json', {

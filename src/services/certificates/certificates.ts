@@ -21,6 +21,7 @@ import { HEADER_ANCESTORS } from '../../chain/validate.ts'
 import type { Clock } from '../../common/clock.ts'
 import { assert } from '../../common/errors.ts'
 import type { ChainStore, StoredBlock } from '../../storage/chain-store.ts'
+import type { VersionRecord } from '../../storage/projections.ts'
 import type { Signer } from '../chain/own-records.ts'
 import { type Citations, createCitations, type PlacedRecord } from './cite.ts'
 import { certificateMakeError } from './errors.ts'
@@ -48,7 +49,7 @@ export interface CertificatesComponents {
   readonly signer: Signer
   readonly clock: Pick<Clock, 'now'>
   /** Opens the name and hash of a private version; undefined: this device cannot. */
-  metadataKeyOf(version: VersionId): Promise<Uint8Array | undefined>
+  metadataKeyOf(version: VersionRecord): Promise<Uint8Array | undefined>
 }
 
 export function createCertificates(
@@ -114,7 +115,7 @@ export function createCertificates(
     of: async (version, signal) => {
       const { record } = subjectOf(citations, version)
       const sealed = record.body.visibility === 'private'
-      const key = sealed ? await components.metadataKeyOf(version) : undefined
+      const key = sealed ? await components.metadataKeyOf(record) : undefined
       signal.throwIfAborted()
       // From here nothing waits: the chain cannot change while it is read.
       const encoded = make(version, key)
@@ -123,11 +124,9 @@ export function createCertificates(
   }
 }
 
-type VersionRecord = PlacedRecord & {
-  readonly record: Extract<PlacedRecord['record'], { type: 'file.add' | 'file.update' }>
-}
+type PlacedVersion = PlacedRecord & { readonly record: VersionRecord }
 
-function subjectOf(citations: Citations, version: VersionId): VersionRecord {
+function subjectOf(citations: Citations, version: VersionId): PlacedVersion {
   const found = citations.standing(version)
   if (found === undefined) throw certificateMakeError('CERTIFICATE_PENDING')
   const { record, outcome, code = '' } = found

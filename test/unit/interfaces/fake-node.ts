@@ -256,6 +256,7 @@ export function createFakeNode() {
       },
       of: (file) => votes.filter((vote) => vote.file === file),
     },
+    certificates: { of: async (version) => Buffer.from(`<html>${version}`) },
     chain: {
       summary: () => ({
         network: 'bafynet',
