@@ -10,6 +10,7 @@ import type { SignedRecord } from '../chain/record.ts'
 import { MIB } from '../common/limits.ts'
 import { createCache } from './cache.ts'
 import type { DeviceHead } from './head-list.ts'
+import { createPendingDevices, type PendingDevices } from './pending-devices.ts'
 import { createRecordHeads } from './record-heads.ts'
 import { createRecordWriter, type RecordWriter } from './record-writer.ts'
 import type { Database } from './sqlite.ts'
@@ -47,7 +48,8 @@ export interface StoredRecord {
 }
 
 export interface RecordTable
-  extends Pick<RecordWriter, 'confirm' | 'unconfirm' | 'outcome' | 'setOutcome'> {
+  extends Pick<RecordWriter, 'confirm' | 'unconfirm' | 'outcome' | 'setOutcome'>,
+    PendingDevices {
   number(id: string): number | undefined
   /** The same for a whole record: cheaper when it is new. */
   numberOf(record: SignedRecord): number | undefined
@@ -65,11 +67,6 @@ export interface RecordTable
   bytesOf(numbers: readonly number[]): Uint8Array[] | undefined
   pending(limit: number): StoredRecord[]
   count(): number
-  /** Devices with pending records, in order, from this one on. */
-  pendingDevices(limit: number, from?: DeviceId): DeviceId[]
-  pendingCount(): number
-  /** Pending records of a device; counts no further than `limit`. */
-  pendingCountOf(device: DeviceId, limit: number): number
   /** Writes what waits: before anybody else reads the table. */
   flush(): void
   /** Writes what waits and forgets the records of the transaction. Called last before each commit. */
@@ -128,16 +125,6 @@ export function createRecordTable(
      FROM records WHERE height IS NULL ORDER BY device, sequence LIMIT ?`,
   )
   const count = db.prepare<{ n: number }>('SELECT count(*) AS n FROM records')
-  const pendingDevices = db.prepare<{ device: DeviceId }>(
-    'SELECT DISTINCT device FROM records WHERE height IS NULL AND device >= ? ORDER BY device LIMIT ?',
-  )
-  const pendingCount = db.prepare<{ n: number }>(
-    'SELECT count(*) AS n FROM records WHERE height IS NULL',
-  )
-  const pendingCountOf = db.prepare<{ n: number }>(
-    `SELECT count(*) AS n FROM
-     (SELECT 1 FROM records WHERE device = ? AND height IS NULL LIMIT ?)`,
-  )
   const at = db.prepare<StoredRow>(
     `SELECT ${STORED_COLUMNS} WHERE records.device = ? AND records.sequence = ? ORDER BY records.number`,
   )
@@ -212,6 +199,7 @@ export function createRecordTable(
 
   const table: RecordTable = {
     ...rows,
+    ...createPendingDevices(db, read),
     flush,
     number: (id) => {
       const known = numbers.get(id)
@@ -269,10 +257,6 @@ export function createRecordTable(
     },
     pending: (limit) => read(() => pending.all(limit)).map(stored),
     count: () => read(() => count.get())?.n ?? 0,
-    pendingDevices: (limit, from) =>
-      read(() => pendingDevices.all(from ?? '', limit)).map(({ device }) => device),
-    pendingCount: () => read(() => pendingCount.get())?.n ?? 0,
-    pendingCountOf: (device, limit) => read(() => pendingCountOf.get(device, limit))?.n ?? 0,
     settle: () => {
       flush()
       fresh.clear()
