@@ -136,7 +136,7 @@ function nodeOptions({
   logger,
 }: DaemonInit & { logger: Logger }): Parameters<typeof createNode>[0] {
   const { name, device_name, listen, announce, peers_file, lan_discovery } = config
-  const { difficulty_floor, replication, max_storage_gb, bandwidth_limit_mbps } = config
+  const { admission, difficulty_floor, replication, max_storage_gb, bandwidth_limit_mbps } = config
   return {
     dataDir,
     version,
@@ -144,6 +144,7 @@ function nodeOptions({
     name: name ?? 'me',
     deviceName: device_name ?? 'device',
     policy: replication,
+    admission,
     ...(listen === undefined ? {} : { listen }),
     ...(announce === undefined ? {} : { announce }),
     ...(peers_file === undefined ? {} : { peersFile: peers_file }),

@@ -35,6 +35,8 @@ export const NETWORK_ERRORS = {
 
   /** A member cannot be reached with this key, or ended the exchange. */
   PAIR_STREAM: { says: 'The member at {address} does not answer: {why}.' },
+  /** A member answers what does not fit what was asked. */
+  PAIR_ANSWER: { says: 'The member {peer} answers what cannot be right: {why}.' },
   /** A member does not take this device in; `why` is one of the refusals of pairing. */
   PAIR_REFUSED: { says: 'The member {peer} does not take this device in: {why}.' },
 

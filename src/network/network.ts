@@ -12,6 +12,7 @@ import { createBans } from './bans.ts'
 import { createGossip, type Gossip, type GossipChain } from './gossip.ts'
 import { createHeliaNode } from './helia.ts'
 import { type CairnLibp2p, createHost, type Host, type HostDecisions } from './host.ts'
+import { createPairServer, type PairDecisions } from './pair/server.ts'
 import { createPeers, type PeerMemory, type Peers, type PeersInit } from './peers.ts'
 import type { SyncChain } from './sync/chain.ts'
 import { createSyncClient, type SyncResult } from './sync/client.ts'
@@ -34,6 +35,8 @@ export interface NetworkComponents {
   readonly logger: Logger
   /** Who is let in; devices that were banned for what they sent are not asked for. */
   readonly decisions?: HostDecisions
+  /** Who is taken in when asked; without it nobody. */
+  readonly pairing?: PairDecisions
   /** Makes the transfer of content over this host, between members. */
   readonly transfer?: (libp2p: CairnLibp2p) => HostPart
   readonly onConnect?: (device: DeviceId) => void
@@ -103,6 +106,20 @@ export async function createNetwork(
     { pubsub: libp2p.services.pubsub, chain, clock, logger, requestSync: sync.request },
     { network },
   )
+  const { pairing } = components
+  const pair =
+    pairing === undefined
+      ? []
+      : [
+          createPairServer({
+            libp2p,
+            decisions: pairing,
+            clock,
+            logger,
+            mayPair: (key) => decisions.admit(key),
+            onOffence,
+          }),
+        ]
   const transfer = components.transfer?.(members)
   const heliaNode = createHeliaNode({
     host,
@@ -131,6 +148,7 @@ export async function createNetwork(
   const parts: Startable[] = [
     ...(transfer === undefined ? [] : [transfer]),
     heliaNode,
+    ...pair,
     { start: () => protocol.start(server), stop: () => protocol.stop() },
     host,
     gossip,

@@ -41,6 +41,7 @@ export function createDevNetwork(
         dataDir: join(directory, person.name.toLowerCase()),
         listen: LOOPBACK,
         difficultyFloor: DEV_DIFFICULTY_FLOOR,
+        admission: 'open',
         logger: options.logger.child(person.name),
         ...(first === undefined ? {} : { peersFile }),
       },

@@ -62,7 +62,12 @@ export async function openGround(
     const identity = openIdentity(keystore)
     const { params, founded } = await chooseNetwork(
       { keySeed: identity.keySeed, device: identity.device, clock, logger },
-      { dataDir: directory.path, peers, difficultyFloor: options.difficultyFloor },
+      {
+        dataDir: directory.path,
+        peers,
+        difficultyFloor: options.difficultyFloor,
+        admission: options.admission,
+      },
       signal,
     )
     const { db, store, damaged } = openChain(

@@ -22,6 +22,9 @@ import { writeFileAtomic } from '../storage/atomic-file.ts'
 import { nodeError } from './errors.ts'
 
 const PUBLIC_SALT_BYTES = 16
+const NETWORK_FILE = 'network.json'
+/** What stands in a directory while it joins a network: joining.ts. */
+export const JOINING_FILE = 'joining.json'
 
 export interface NetworkChoiceComponents {
   readonly keySeed: Uint8Array
@@ -43,18 +46,22 @@ export async function chooseNetwork(
     readonly dataDir: string
     readonly peers: PeersConfig | undefined
     readonly difficultyFloor: number | undefined
+    /** Of a network that is founded; default: by invite. */
+    readonly admission: NetworkParams['admission'] | undefined
   },
   signal: AbortSignal,
 ): Promise<{ params: NetworkParams; founded: boolean }> {
-  const path = join(init.dataDir, 'network.json')
   const wanted = init.peers?.network
-  const known = readKnown(path)
+  const known = readNetwork(init.dataDir)
   if (known !== undefined) {
     const found = networkIdOf(known)
     if (wanted !== undefined && wanted !== found) {
       throw nodeError('NETWORK_DIFFERS', { found, wanted, path: init.dataDir })
     }
     return { params: known, founded: false }
+  }
+  if (existsSync(join(init.dataDir, JOINING_FILE))) {
+    throw nodeError('JOIN_UNFINISHED', { path: init.dataDir })
   }
   // Peers without a network's name could be anybody's; and founding a network beside them surprises.
   if (wanted === undefined && (init.peers?.bootstrap.length ?? 0) > 0) {
@@ -63,11 +70,22 @@ export async function chooseNetwork(
   const params =
     init.peers?.parameters ??
     (wanted === undefined
-      ? foundNetwork(components, init.difficultyFloor)
+      ? foundNetwork(components, init)
       : await askForParams(components, wanted, init.peers?.bootstrap ?? [], signal))
-  const content = { network: networkIdOf(params), parameters: toHex(encodeParams(params)) }
-  writeFileAtomic(path, utf8(`${JSON.stringify(content, null, 2)}\n`), 0o600)
+  writeNetwork(init.dataDir, params)
   return { params, founded: wanted === undefined && init.peers?.parameters === undefined }
+}
+
+/** Says in the directory which network it belongs to; on the disk when this returns. */
+export function writeNetwork(dataDir: string, params: NetworkParams): void {
+  const content = { network: networkIdOf(params), parameters: toHex(encodeParams(params)) }
+  const bytes = utf8(`${JSON.stringify(content, null, 2)}\n`)
+  writeFileAtomic(join(dataDir, NETWORK_FILE), bytes, 0o600)
+}
+
+/** The parameters of the network that a directory belongs to; undefined: none yet. @throws `NETWORK_FILE` */
+export function readNetwork(dataDir: string): NetworkParams | undefined {
+  return readKnown(join(dataDir, NETWORK_FILE))
 }
 
 function readKnown(path: string): NetworkParams | undefined {
@@ -82,7 +100,13 @@ function readKnown(path: string): NetworkParams | undefined {
 
 function foundNetwork(
   { device, clock }: NetworkChoiceComponents,
-  difficultyFloor = DEFAULT_DIFFICULTY_FLOOR,
+  {
+    difficultyFloor = DEFAULT_DIFFICULTY_FLOOR,
+    admission = 'invite',
+  }: {
+    readonly difficultyFloor: number | undefined
+    readonly admission: NetworkParams['admission'] | undefined
+  },
 ): NetworkParams {
   return {
     version: 1,
@@ -90,7 +114,7 @@ function foundNetwork(
     salt: clock.randomBytes(PUBLIC_SALT_BYTES),
     time: clock.now(),
     difficultyFloor,
-    admission: 'open',
+    admission,
   }
 }
 

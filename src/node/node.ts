@@ -12,8 +12,13 @@ import { createEvents, type Events } from '../common/events.ts'
 import { type Startable, startAll, stopAll } from '../common/lifecycle.ts'
 import { createNetwork } from '../network/network.ts'
 import { createTransfer, type Transfer } from '../network/transfer/transfer.ts'
+import { createAccess } from '../services/access/access.ts'
 import { createAdmission } from '../services/admission.ts'
 import { createAnnouncer } from '../services/announcer.ts'
+import {
+  type CertificatesService,
+  createCertificates,
+} from '../services/certificates/certificates.ts'
 import { createChainService } from '../services/chain/chain-service.ts'
 import { createRecovery } from '../services/chain/recovery.ts'
 import type { NodeEvents } from '../services/events.ts'
@@ -24,11 +29,16 @@ import { createVerifyChain, type VerifyChain } from '../services/explorer/verify
 import { createCollector } from '../services/files/collector.ts'
 import type { FilesComponents } from '../services/files/components.ts'
 import { createCopies } from '../services/files/copies.ts'
+import { fileError } from '../services/files/errors.ts'
 import { createFilesService, type FilesService } from '../services/files/files-service.ts'
 import { createIntegrity } from '../services/integrity.ts'
 import { createMemoryTrim } from '../services/memory-trim.ts'
 import { createMiner } from '../services/miner.ts'
 import { createMining } from '../services/mining.ts'
+import type { DevicesService } from '../services/people/devices.ts'
+import type { InvitesService } from '../services/people/invites.ts'
+import { createPeople } from '../services/people/people.ts'
+import { createRecoveryKit, type RecoveryKit } from '../services/people/recovery-kit.ts'
 import { createReplication } from '../services/replication/replication.ts'
 import { createVerifier } from '../services/verifier.ts'
 import { createVoting, type VotingService } from '../services/voting.ts'
@@ -51,6 +61,10 @@ export interface CairnNode extends Startable {
   readonly members: Explorer['members']
   readonly files: FilesService
   readonly votes: VotingService
+  readonly certificates: CertificatesService
+  readonly invites: InvitesService
+  readonly devices: DevicesService
+  readonly recovery: RecoveryKit
   readonly peers: PeersView
   readonly content: PublicContent
   readonly events: Events<NodeEvents>
@@ -91,6 +105,18 @@ async function assemble(
     { store, journal, verifier, signer: keys.signer, clock, events, logger },
     { params },
   )
+  const people = createPeople(
+    {
+      store,
+      events,
+      chain,
+      signer: keys.signer,
+      clock,
+      announce: (record) => void network.gossip.publishRecord(record),
+      addresses: () => network.peers.exportPeers().bootstrap,
+    },
+    { params },
+  )
   const firstSync = Promise.withResolvers<void>()
   let transfer: Transfer | undefined
   const network = await createNetwork(
@@ -101,6 +127,8 @@ async function assemble(
       memory: createPeerMemory(join(ground.directory.path, 'peers.json'), logger),
       clock,
       logger,
+      decisions: people.gate,
+      pairing: people.pairing,
       transfer: (libp2p) => {
         transfer = createTransfer(
           {
@@ -132,10 +160,27 @@ async function assemble(
     },
   )
   if (transfer === undefined) throw new Error('the network makes the transfer')
+  people.gate.onChange(() => network.host.recheck())
 
   const directory = createDirectory({ projections: store.projections, events })
   const connected = (): ReadonlySet<string> => new Set<string>(network.peers.connected())
   const self = { device: keys.device, user: () => chain.user }
+  const sealed = ({ version }: { version: string }): Promise<never> =>
+    Promise.reject(fileError('FILE_SEALED', { file: version }))
+  const access = createAccess(
+    {
+      store,
+      records: chain,
+      directory,
+      secrets: keys.secrets,
+      self,
+      events,
+      clock,
+      logger,
+      reading: () => ({ requestAccess: sealed, contentKey: sealed }),
+    },
+    { network: ground.network },
+  )
   const explorer = createExplorer(
     { store, directory, self, connected, events },
     { network: ground.network, params },
@@ -143,6 +188,7 @@ async function assemble(
   const fileComponents: FilesComponents = {
     store,
     records: chain,
+    secrets: access.secrets,
     content,
     pins,
     directory,
@@ -210,6 +256,7 @@ async function assemble(
     content,
     { start: () => chain.start(), stop: () => chain.stop() },
     createRecovery({ chain, logger }, { device: keys.device, damaged: ground.damaged }),
+    people.gate,
     network,
     createAnnouncer({ events, gossip: network.gossip, store, logger }),
     createAdmission(
@@ -219,11 +266,13 @@ async function assemble(
         signedBefore: () => store.ownNewest(keys.device) !== undefined,
         hasPeers: () => network.peers.list().length > 0,
         firstSync: firstSync.promise,
+        logger,
       },
       {
-        statement: keys.admission({ user: options.name, device: options.deviceName }, params),
+        statement: () => keys.admission({ user: options.name, device: options.deviceName }, params),
       },
     ),
+    ...access.parts,
     miner,
     mining,
     ...(options.policy === 'nothing' ? [] : [replication]),
@@ -245,6 +294,13 @@ async function assemble(
     members: explorer.members,
     files,
     votes: createVoting(fileComponents),
+    certificates: createCertificates(
+      { store, signer: keys.signer, clock, metadataKeyOf: access.keys.metadataKeyOf },
+      params,
+    ),
+    invites: people.invites,
+    devices: access.devices,
+    recovery: createRecoveryKit({ store, secret: keys.recoverySecret, user: () => chain.user }),
     peers: createPeersView({ peers: network.peers, directory }, params),
     content: createPublicContent({ store, content, broker: transfer.broker }),
     events,

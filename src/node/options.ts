@@ -27,6 +27,8 @@ export interface NodeOptions {
   readonly lan?: boolean
   /** Difficulty floor of a network that this start founds (expected hashes per block). */
   readonly difficultyFloor?: number
+  /** Who may join a network that this start founds: who was invited (default), or anybody. */
+  readonly admission?: 'invite' | 'open'
   /** `nothing`: content is fetched only when somebody asks for it. Default: everything. */
   readonly policy?: 'everything' | 'nothing'
   /** Bytes of content that may be stored; default: what the disk has. */

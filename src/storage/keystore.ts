@@ -28,6 +28,8 @@ export interface Keystore {
    * @throws KEYSTORE_DAMAGED, STORAGE_FULL, DATA_DIRECTORY_NOT_WRITABLE
    */
   ensure(names: readonly KeyName[]): void
+  /** The secrets that were complete once. @throws KEYSTORE_DAMAGED */
+  complete(): readonly KeyName[]
   /** 32 bytes; undefined: it was never here. @throws KEYSTORE_DAMAGED, DATA_FORMAT_NEWER */
   get(name: KeyName): Uint8Array | undefined
   /** As `get`, for a secret that `ensure` or `put` made. */
@@ -76,6 +78,7 @@ export function openKeystore({ path, randomBytes, logger }: KeystoreInit): Keyst
       const after = new Set([...before, ...names])
       if (after.size > before.size) setComplete(after)
     },
+    complete: () => KEY_NAMES.filter((name) => complete().has(name)),
     get: (name) => {
       const file = fileOf(name)
       if (existsSync(file)) return read(file, name, path)

@@ -64,6 +64,7 @@ export async function startRealNode(init: RealNodeInit): Promise<RealNode> {
     gateway: false,
     listen: [`/ip4/127.0.0.1/tcp/${init.peerPort}`],
     difficulty_floor: 1,
+    admission: 'open',
     ...(init.peersFile === undefined ? {} : { peers_file: init.peersFile }),
     ...init.settings,
   }

@@ -70,6 +70,13 @@ const properties = {
     anyOf: [{ type: 'number', minimum: 0.001, maximum: 1_000_000 }, { type: 'null' }],
     description: 'megabits per second that are sent to other devices at most; null: no limit',
   },
+  admission: {
+    type: 'string',
+    enum: ['invite', 'open'],
+    default: 'invite',
+    description:
+      'who may join a network that the first start founds: who has an invite, or anybody',
+  },
   difficulty_floor: {
     type: 'integer',
     minimum: 1,

@@ -51,8 +51,8 @@ export interface PairClientInit {
 
 export interface PairFailure {
   readonly address: string
-  /** A refusal of the member, or `UNREACHABLE`. */
-  readonly why: Refusal | 'UNREACHABLE'
+  /** A refusal of the member; it cannot be reached with this key; or it answers what cannot be right. */
+  readonly why: Refusal | 'UNREACHABLE' | 'WRONG_ANSWER'
 }
 
 /** Between two rounds over all addresses. */
@@ -116,6 +116,7 @@ export async function pairWithMember<T>(
 function failureOf(error: unknown): PairFailure['why'] {
   if (!(error instanceof CairnError)) return 'UNREACHABLE'
   if (error.code === 'PAIR_STREAM') return 'UNREACHABLE'
+  if (error.code === 'PAIR_ANSWER') return 'WRONG_ANSWER'
   if (error.code !== 'PAIR_REFUSED') throw error
   const why = String(error.details.why) as Refusal
   if (FINAL.has(why)) throw error
@@ -167,7 +168,7 @@ async function talkTo<T>(
       throw networkError('PAIR_REFUSED', { peer: device, why: answer.code })
     }
     if (answer.type !== type) {
-      throw networkError('PAIR_STREAM', { address: target.toString(), why: 'it answers otherwise' })
+      throw networkError('PAIR_ANSWER', { peer: device, why: `${answer.type}, not ${type}` })
     }
     return answer as Extract<PairAnswer, { type: Type }>
   }

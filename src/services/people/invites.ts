@@ -56,6 +56,8 @@ const DAY_MS = 24 * 60 * 60_000
 const DEFAULT_MS = 7 * DAY_MS
 const MAX_MS = 90 * DAY_MS
 const SECRET_BYTES = 32
+/** Of use on this very computer only. */
+const LOOPBACK = /^\/(ip4\/127\.|ip6\/::1\/)/
 
 export function createInvites(
   components: {
@@ -96,7 +98,9 @@ export function createInvites(
       if (!Number.isSafeInteger(ms) || ms <= 0 || ms > MAX_MS) {
         throw serviceError('INVITE_TIME', { days: MAX_MS / DAY_MS })
       }
-      const known = [...addresses()].slice(0, MAX_INVITE_ADDRESSES)
+      const known = [...addresses()]
+        .sort((a, b) => Number(LOOPBACK.test(a)) - Number(LOOPBACK.test(b)))
+        .slice(0, MAX_INVITE_ADDRESSES)
       if (known.length === 0) throw serviceError('INVITE_NO_ADDRESS')
       const secret = clock.randomBytes(SECRET_BYTES)
       const expires = clock.now() + ms

@@ -20,7 +20,14 @@ import { isBackup, readDevice } from '../../chain/state/devices.ts'
 import type { Clock } from '../../common/clock.ts'
 import { verifyEd25519 } from '../../common/crypto.ts'
 import { assert } from '../../common/errors.ts'
-import type { Claims, Here, Refusal, Sponsored, Welcome } from '../../network/pair/messages.ts'
+import {
+  type Claims,
+  type Here,
+  MAX_ADDRESSES,
+  type Refusal,
+  type Sponsored,
+  type Welcome,
+} from '../../network/pair/messages.ts'
 import type { PairDecisions } from '../../network/pair/server.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { Signer } from '../chain/own-records.ts'
@@ -158,7 +165,7 @@ export function createPairing(
     await accept(bytes, key)
     if (!index.admissionsOf(record.device).some(({ id }) => id === record.id)) return 'BUSY'
     announce(bytes)
-    return { addresses: [...addresses()] }
+    return { addresses: addresses().slice(0, MAX_ADDRESSES) }
   }
 
   return {

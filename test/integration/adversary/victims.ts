@@ -36,6 +36,7 @@ export async function startVictims(): Promise<Victims> {
         deviceName: name,
         listen: ['/ip4/127.0.0.1/tcp/0'],
         difficultyFloor: 1,
+        admission: 'open',
         version: 'test',
         logger: silentLogger,
         ...(peersFile === undefined ? {} : { peersFile }),

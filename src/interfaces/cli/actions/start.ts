@@ -99,6 +99,7 @@ function flagValues(options: Options): PartialConfig {
     if (given === undefined || schema === undefined) continue
     values[key] = typeof given === 'string' ? fromText(schema, given) : given
   }
+  if (options.open === true) values.admission = 'open'
   return values as PartialConfig
 }
 

@@ -14,6 +14,7 @@ export function registerNode({ program, register }: CommandSetup): void {
     .option('--gateway-port <port>', 'port of the IPFS gateway (8085)')
     .option('--listen <multiaddr...>', 'where to listen for other devices')
     .option('--peers <file>', 'bootstrap file of the network to join')
+    .option('--open', 'a network that this start founds takes in anybody, without an invite')
     .addOption(new Option('--role <role>', 'what this node is').choices(['member', 'backup']))
     .option('--max-storage <gigabytes>', 'content to store at most')
     .option('--main-address <host>', 'for a backup node: host of the node that it serves')
