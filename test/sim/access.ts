@@ -5,6 +5,7 @@
 import type { DeviceId, RecordId, UserId } from '../../src/chain/ids.ts'
 import { deviceKeyOf } from '../../src/chain/ids.ts'
 import type { SignedRecord, Statement } from '../../src/chain/record.ts'
+import { readDevice } from '../../src/chain/state/devices.ts'
 import { readReleased } from '../../src/chain/state/grants.ts'
 import { sleep } from '../../src/common/clock.ts'
 import { messageOf } from '../../src/common/errors.ts'
@@ -76,7 +77,7 @@ export async function simulateAccess(
     if (failures.length < 10) failures.push(what)
   }
 
-  const keyServer: MakeKeyServer = (name, { chain, store, clock, logger, alive }) => {
+  const keyServer: MakeKeyServer = (name, { chain, store, events, clock, logger, alive }) => {
     const pause = (): Promise<void> => sleep(clock, Math.floor(clock.random() * MAX_PAUSE_MS))
     const hasKey = plan.holders.some((index) => plan.world.nodes[index]?.name === name)
     const holder = createReleasing({
@@ -98,7 +99,8 @@ export async function simulateAccess(
         await pause()
         return new Uint8Array(80)
       },
-      isRevoked: () => false,
+      people: { userOf: (of) => readDevice(store.state, of)?.user, isRevoked: () => false },
+      events,
       clock,
       device: machineOf(name).device,
     })

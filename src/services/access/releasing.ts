@@ -8,7 +8,6 @@
  * Whatever the best chain says now, a release that this device made counts, and so does a revocation that it
  * knows: on any branch, or pending. So with one holder no reorg gives a key more often than was allowed.
  */
-import { isProven } from '../../chain/admissions.ts'
 import {
   type DeviceId,
   deviceIdOf,
@@ -28,39 +27,41 @@ import {
   readReleased,
 } from '../../chain/state/grants.ts'
 import { readRecordState } from '../../chain/state/records.ts'
+import { utf8 } from '../../common/bytes.ts'
 import type { Clock } from '../../common/clock.ts'
+import type { Events } from '../../common/events.ts'
 import { createSerialQueue } from '../../common/queue.ts'
 import type { KeyAnswer, Refusal } from '../../network/key-release/messages.ts'
 import type { KeyHolder } from '../../network/key-release/server.ts'
 import type { ChainStore, StoredRecord } from '../../storage/chain-store.ts'
 import type { VersionRecord } from '../../storage/projections.ts'
+import type { NodeEvents } from '../events.ts'
 import type { Publisher } from '../files/components.ts'
-
-/** The keys that this device can open. 32 bytes each; undefined: not this one. */
-export interface FileKeys {
-  contentKeyOf(version: VersionRecord): Promise<Uint8Array | undefined>
-  metadataKeyOf(version: VersionRecord): Promise<Uint8Array | undefined>
-}
+import type { Gate } from '../people/gate.ts'
+import type { FileKeys } from './file-keys.ts'
 
 export interface ReleasingComponents {
-  readonly store: Pick<ChainStore, 'state' | 'record' | 'recordsAt'> & {
+  readonly store: Pick<ChainStore, 'state' | 'record' | 'meta' | 'setMeta'> & {
     readonly projections: Pick<
       ChainStore['projections'],
       'accessesOf' | 'releasesOf' | 'revocationsOf'
     >
   }
   readonly records: Publisher
-  readonly keys: FileKeys
+  readonly keys: Pick<FileKeys, 'contentKeyOf' | 'metadataKeyOf'>
   /** Seals a secret of 32 bytes to a device's encryption key for one access: 80 bytes. */
   readonly seal: (secret: Uint8Array, to: Uint8Array, access: RecordId) => Promise<Uint8Array>
-  /** Whether a revocation of the device is known here, on any branch or pending. */
-  readonly isRevoked: (device: DeviceId) => boolean
+  /** Who a device belongs to, pending ones too; whether a revocation of it was ever taken here. */
+  readonly people: Pick<Gate, 'userOf' | 'isRevoked'>
+  readonly events: Events<NodeEvents>
   readonly clock: Pick<Clock, 'now'>
   readonly device: DeviceId
 }
 
 /** Requests that wait for their turn; a further one is told to come again. */
 const MAX_QUEUED = 256
+
+const revokedKey = (grant: RecordId): string => `revoked-grant/${grant}`
 
 interface Allowed {
   readonly version: VersionRecord
@@ -78,7 +79,8 @@ const refused = (code: Refusal, reason?: string): Refused => ({
 })
 
 export function createReleasing(components: ReleasingComponents): KeyHolder {
-  const { store, records, keys, seal, isRevoked, clock, device: self } = components
+  const { store, records, keys, seal, events, clock, device: self } = components
+  const { userOf, isRevoked } = components.people
   const { state, projections } = store
   // One after the other, so that of two accesses under a count of one the second sees the first.
   const queue = createSerialQueue(MAX_QUEUED)
@@ -89,23 +91,28 @@ export function createReleasing(components: ReleasingComponents): KeyHolder {
     return record?.type === 'file.add' || record?.type === 'file.update' ? record : undefined
   }
 
-  /** A device of the user on this chain, or one that would be admitted to it as such. */
-  const isOf = (device: DeviceId, user: UserId): boolean => {
-    const known = readDevice(state, device)
-    if (known !== undefined) return known.user === user
-    return store
-      .recordsAt(device, 0)
-      .some(({ record }) => record.user === user && isProven(state, undefined, record))
-  }
+  const isRevocation = (
+    { record, everConfirmed }: Pick<StoredRecord, 'record' | 'everConfirmed'>,
+    owner: UserId,
+  ): boolean => record.user === owner && (everConfirmed || userOf(record.device) === owner)
+  const isRevokedGrant = (grantId: RecordId, owner: UserId): boolean =>
+    store.meta(revokedKey(grantId)) !== undefined ||
+    projections.revocationsOf(grantId).some((revocation) => isRevocation(revocation, owner))
 
-  const isRevocation = ({ record, everConfirmed }: StoredRecord, owner: UserId): boolean =>
-    record.user === owner && (everConfirmed || isOf(record.device, owner))
+  // What was never confirmed may have to leave a full store. That it was here must not be forgotten.
+  events.on('record:pending', ({ record, own }) => {
+    if (record.type !== 'revoke' || own) return
+    const grant = readGrant(state, record.body.grant)
+    const owner = grant === undefined ? undefined : readFile(state, grant.file)?.owner
+    if (owner === undefined || !isRevocation({ record, everConfirmed: false }, owner)) return
+    store.setMeta(revokedKey(record.body.grant), utf8(record.id))
+  })
 
   /** Anybody can sign a `release`; only a key holder's says that a key left. */
   const isRelease = ({ record, outcome }: StoredRecord, file: FileId, owner: UserId): boolean =>
     record.device === self ||
     outcome === 'applied' ||
-    isOf(record.device, owner) ||
+    userOf(record.device) === owner ||
     isKeyHolder(state, file, record.device)
 
   const isReleased = (access: RecordId, file: FileId, owner: UserId): boolean =>
@@ -141,12 +148,7 @@ export function createReleasing(components: ReleasingComponents): KeyHolder {
     if (!reader.active || isRevoked(from)) return refused('ACCESS_DENIED', 'DEVICE_REVOKED')
     if (isBackup(state, from, reader)) return refused('ACCESS_DENIED', 'BACKUP_ROLE')
     if (!isKeyHolder(state, grant.file, self) || isRevoked(self)) return refused('NOT_A_HOLDER')
-    if (
-      grant.revoked ||
-      projections.revocationsOf(grantId).some((revocation) => isRevocation(revocation, owner))
-    ) {
-      return refused('REVOKED')
-    }
+    if (grant.revoked || isRevokedGrant(grantId, owner)) return refused('REVOKED')
     if (readGranted(state, grant.file, grant.user) !== grantId) {
       return refused('ACCESS_DENIED', 'ACCESS_REPLACED')
     }
