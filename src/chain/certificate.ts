@@ -26,15 +26,15 @@ import { MAX_PARAMS_BYTES } from './params.ts'
 
 /** Domain string of the signature of whoever made a certificate. */
 export const CERTIFICATE_DOMAIN = 'cairn/certificate/1'
-/** Headers in one certificate: some 9 MB, checked within seconds. */
-export const MAX_CERTIFICATE_HEADERS = 30_000
+/** Headers in one certificate: a page of 6 MB, made within a second and checked within three. */
+export const MAX_CERTIFICATE_HEADERS = 16_000
 /** Bodies and records that one certificate cites. */
 export const MAX_CERTIFICATE_BODIES = 512
 export const MAX_CITED = 1024
 /** Bytes of all bodies of one certificate. */
 export const MAX_CERTIFICATE_BODY_BYTES: number = 8 * MIB
 /** Bytes of an encoded certificate: all headers and all bodies. */
-export const MAX_CERTIFICATE_BYTES: number = 24 * MIB
+export const MAX_CERTIFICATE_BYTES: number = 16 * MIB
 
 const placeShape = tuple(['height', uint()], ['index', uint()])
 
