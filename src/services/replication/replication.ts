@@ -10,6 +10,7 @@
  */
 import { CID } from 'multiformats/cid'
 import type { ContentId } from '../../chain/ids.ts'
+import { toHex } from '../../common/bytes.ts'
 import { type Clock, sleep } from '../../common/clock.ts'
 import { codeOf } from '../../common/errors.ts'
 import type { Events } from '../../common/events.ts'
@@ -162,10 +163,15 @@ export function createReplication(components: ReplicationComponents): Replicatio
   return {
     isComplete: async (root) => {
       if (!pins.isPinned(root.toString() as ContentId)) return false
-      if (healing.size === 0) return true
+      // Also where nothing is brought here by itself, and so nothing heals.
+      const damaged = new Set(
+        content.damagedBlocks().map(({ multihash }) => toHex(multihash.digest)),
+      )
+      if (healing.size === 0 && damaged.size === 0) return true
       try {
         for await (const { cid } of dagBlocks(root.toString() as ContentId, content.bytes)) {
-          if (healing.has(cid.multihash.digest)) return false
+          const { digest } = cid.multihash
+          if (healing.has(digest) || damaged.has(toHex(digest))) return false
         }
         return true
       } catch {
