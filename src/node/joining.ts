@@ -20,6 +20,7 @@ import { publicKeyOf, signEd25519 } from '../common/crypto.ts'
 import { CairnError, codeOf } from '../common/errors.ts'
 import { decodeInvite } from '../common/invite-code.ts'
 import type { Logger } from '../common/logger.ts'
+import { recoveryKeys } from '../common/mnemonic.ts'
 import { networkError } from '../network/errors.ts'
 import { type PairFailure, type PairMember, pairWithMember } from '../network/pair/client.ts'
 import type { Here, Welcome } from '../network/pair/messages.ts'
@@ -132,7 +133,8 @@ export function joinNetwork(options: JoinOptions, signal: AbortSignal): Promise<
  * depends on who answers at the addresses.
  */
 export function recoverUser(options: RecoverOptions, signal: AbortSignal): Promise<Joined> {
-  const { entropy: secret, addresses, deviceName } = options
+  const { addresses, deviceName } = options
+  const secret = recoveryKeys(options.entropy).signing
   return enter(
     options,
     { secret, addresses, network: undefined },
@@ -143,7 +145,7 @@ export function recoverUser(options: RecoverOptions, signal: AbortSignal): Promi
       const { keystore } = attempt
       useUserOfOthers(keystore)
       keystore.ensure(DEVICE_KEYS)
-      keystore.put('recovery', secret)
+      keystore.put('recovery', options.entropy)
       const { encryptionKey, device } = identityOf(keystore)
       const record = await attempt.record(
         async () => {
