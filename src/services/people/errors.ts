@@ -11,6 +11,12 @@ export const PEOPLE_ERRORS = {
   DEVICE_LAST: {
     says: '"{name}" is your only active device. Without it only the recovery kit brings you back: "cairn recovery test" shows whether you have it. Revoke it all the same with --force.',
   },
+  RECOVERY_NOT_HERE: {
+    says: 'The recovery kit is not on this device: it was made where your user was made. "cairn recovery test" checks the words that you wrote down.',
+  },
+  RECOVERY_OTHER: {
+    says: 'These are 24 good words, but not those of your kit. Look whether they belong to another network or person.',
+  },
   DEVICE_NAME: { says: 'The name {fault}. Choose another.' },
   REVOKE_REASON: { says: 'The reason has {characters} characters; at most {limit} are allowed.' },
 } as const

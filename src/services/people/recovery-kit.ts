@@ -1,0 +1,58 @@
+/** The recovery kit: 24 words that bring a person back who lost every device. Shown, and tested, on request. */
+import type { UserId } from '../../chain/ids.ts'
+import { equalBytes, utf8 } from '../../common/bytes.ts'
+import { publicKeyOf } from '../../common/crypto.ts'
+import { recoveryKeys, secretFromWords, wordsFromSecret } from '../../common/mnemonic.ts'
+import type { ChainStore } from '../../storage/chain-store.ts'
+import { peopleError } from './errors.ts'
+
+export interface RecoveryKit {
+  /** The 24 words. @throws RECOVERY_NOT_HERE */
+  show(): readonly string[]
+  /**
+   * Whether these are the words of this user's kit; remembers that somebody has them.
+   *
+   * @throws WORDS_COUNT, WORDS_UNKNOWN, WORDS_CHECKSUM, RECOVERY_OTHER
+   */
+  test(words: string): void
+  /** Whether `test` succeeded once on this device. */
+  readonly tested: boolean
+}
+
+/** Where the database remembers that the words were typed once. */
+const TESTED = 'recovery/tested'
+
+export function createRecoveryKit(components: {
+  readonly store: Pick<ChainStore, 'projections' | 'meta' | 'setMeta'>
+  /** The kit's 32 bytes; undefined: the user was made on another device. */
+  readonly secret: () => Uint8Array | undefined
+  readonly user: () => UserId | undefined
+}): RecoveryKit {
+  const { store, secret, user } = components
+  const publicKey = (): Uint8Array | undefined => {
+    for (const { record } of store.projections.peopleRecords()) {
+      if (record.type === 'user.create' && record.identity === user()) {
+        return record.body.recoveryKey
+      }
+    }
+    return undefined
+  }
+  return {
+    show: () => {
+      const kit = secret()
+      if (kit === undefined) throw peopleError('RECOVERY_NOT_HERE')
+      return wordsFromSecret(kit)
+    },
+    test: (words) => {
+      const { signing } = recoveryKeys(secretFromWords(words))
+      const wanted = publicKey()
+      if (wanted === undefined || !equalBytes(wanted, publicKeyOf('ed25519', signing))) {
+        throw peopleError('RECOVERY_OTHER')
+      }
+      store.setMeta(TESTED, utf8('yes'))
+    },
+    get tested() {
+      return store.meta(TESTED) !== undefined
+    },
+  }
+}
