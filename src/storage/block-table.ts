@@ -104,9 +104,12 @@ export function createBlockTable(db: Database, records: RecordTable): BlockTable
   const shorten = db.prepare('DELETE FROM main WHERE height = ?')
 
   const cache = createCache<BlockId, StoredBlock>(CACHED_BLOCKS)
+  /** Of blocks that were stored with their bodies just now, and are about to be connected. */
+  const bodies = createCache<BlockId, { number: number; numbers: number[] }>(CACHED_BLOCKS)
   let tipId: BlockId | undefined
   db.onRollback(() => {
     cache.clear()
+    bodies.clear()
     tipId = undefined
   })
 
@@ -142,6 +145,8 @@ export function createBlockTable(db: Database, records: RecordTable): BlockTable
     },
     headerBytes: (id) => selectHeader.get(id)?.header,
     numbers: (id) => {
+      const known = bodies.get(id)
+      if (known !== undefined) return known
       const row = selectBody.get(id)
       if (row === undefined || row.records === null) return undefined
       return { number: row.number, numbers: decodeNumbers(row.records) }
@@ -164,7 +169,7 @@ export function createBlockTable(db: Database, records: RecordTable): BlockTable
       const list = body === undefined ? null : encodeNumbers(body)
       const known = table.get(id)
       if (known === undefined) {
-        insert.run(
+        const number = insert.insert(
           id,
           header.parent,
           header.height,
@@ -173,6 +178,7 @@ export function createBlockTable(db: Database, records: RecordTable): BlockTable
           header.records,
           list,
         )
+        if (body !== undefined) bodies.set(id, { number, numbers: [...body] })
         cache.set(id, {
           id,
           header,

@@ -48,6 +48,8 @@ export function createStateTable(db: Database): StateTable {
   const waiting = new Map<string, Uint8Array | null>()
   /** First parts of the keys that wait. */
   const families = new Set<string>()
+  /** Families of which nothing is stored: each block asks whether any record waits. */
+  const empty = new Set<string>()
 
   const flush = (): void => {
     if (waiting.size === 0) return
@@ -73,11 +75,14 @@ export function createStateTable(db: Database): StateTable {
   db.onRollback(() => {
     forget()
     cache.clear()
+    empty.clear()
   })
 
   const put = (key: string, value: Uint8Array | undefined): void => {
     waiting.set(key, value ?? null)
-    families.add(familyOf(key))
+    const family = familyOf(key)
+    families.add(family)
+    empty.delete(family)
     cache.set(key, value ?? null)
   }
   const change = (run: () => void): void =>
@@ -94,7 +99,9 @@ export function createStateTable(db: Database): StateTable {
   }
 
   function* list(prefix: string): Generator<readonly [string, Uint8Array]> {
-    if (prefix.includes('/') ? families.has(familyOf(prefix)) : waiting.size > 0) flush()
+    const family = prefix.includes('/') ? familyOf(prefix) : undefined
+    if (family !== undefined && empty.has(family)) return
+    if (family === undefined ? waiting.size > 0 : families.has(family)) flush()
     const exact = prefix === '' ? undefined : table.get(prefix)
     if (exact !== undefined) yield [prefix, exact]
     let after = prefix
@@ -102,6 +109,8 @@ export function createStateTable(db: Database): StateTable {
       const rows = page.all(after, prefix + LAST_KEY, PAGE_ENTRIES)
       for (const row of rows) yield [row.key, checked(row)]
       const last = rows.at(-1)
+      const none = last === undefined && after === prefix && exact === undefined
+      if (none && family !== undefined && prefix === `${family}/`) empty.add(family)
       if (last === undefined || rows.length < PAGE_ENTRIES) return
       after = last.key
     }
