@@ -32,8 +32,9 @@ export const RECOVERED_DOMAIN = 'cairn/recovered/1'
 export const RESTORED_DOMAIN = 'cairn/restored/1'
 
 // Whether the signatures of an admission hold follows from its id: what it names (a user, an invite) goes by an
-// id too, which stands for the key. A record that waits for what it rests on is asked for at every template.
-const CHECKED_ENTRIES = 8192
+// id too, which stands for the key. A record that waits for what it rests on is asked for at every template, and
+// there are as many entries as a template asks for devices, or more.
+const CHECKED_ENTRIES = 16_384
 const checked = new Map<RecordId, boolean>()
 
 export type InviteProof = Extract<RecordBody<'device.add'>['proof'], { type: 'invite' }>

@@ -1,7 +1,7 @@
 /** Pending records: which of them can enter the chain now, and in which order a body takes them. */
 import { MAX_BODY_BYTES } from '../common/limits.ts'
 import { BODY_OVERHEAD_BYTES } from './codec.ts'
-import type { DeviceId } from './ids.ts'
+import { type DeviceId, deviceIdOf, type UserId } from './ids.ts'
 import { enter, fitOf } from './inclusion.ts'
 import { type NetworkParams, networkIdOf } from './params.ts'
 import type { SignedRecord } from './record.ts'
@@ -61,27 +61,55 @@ export function selectRecords(
   const selected: SignedRecord[] = []
   let room = (limits.maxBytes ?? MAX_BODY_BYTES) - BODY_OVERHEAD_BYTES
 
-  /** Takes the device's next records; false when it has none, or none that fits in. */
-  const takeTurn = (device: DeviceId, line: Map<number, SignedRecord[]>): boolean => {
+  /** Devices that are not admitted yet, by what their admissions rest on: a device or a user. */
+  const waiting = new Map<DeviceId | UserId, Set<DeviceId>>()
+  /** Devices that can go on after this turn. */
+  let next = new Set<DeviceId>()
+
+  const letWait = (device: DeviceId): void => {
+    for (const id of (lines.get(device)?.get(0) ?? []).flatMap(supportsOf)) {
+      const others = waiting.get(id) ?? new Set<DeviceId>()
+      waiting.set(id, others.add(device))
+    }
+  }
+  const wake = (id: DeviceId | UserId): void => {
+    for (const device of waiting.get(id) ?? []) next.add(device)
+    waiting.delete(id)
+  }
+
+  const takeTurn = (device: DeviceId): void => {
     for (let taken = 0; taken < TURN_RECORDS; taken++) {
       const state = readDevice(overlay, device)
       const sequence = state === undefined ? 0 : state.sequence + 1
-      const record = line
-        .get(sequence)
+      const record = lines
+        .get(device)
+        ?.get(sequence)
         ?.find((candidate) => fitOf(overlay, params, state, candidate) === 'next')
-      if (record === undefined || record.bytes.length > room) return taken > 0
-      if (selected.length >= MAX_BODY_RECORDS) return false
+      if (record === undefined && state === undefined) letWait(device)
+      if (record === undefined || record.bytes.length > room) return
+      if (selected.length >= MAX_BODY_RECORDS) return
       room -= record.bytes.length
       enter(overlay, state, record)
       selected.push(record)
+      if (state !== undefined) continue
+      wake(device)
+      wake(record.id)
     }
-    return true
+    next.add(device)
   }
 
-  // An admission may rest on a device whose turn comes later, so all are asked until none moves.
-  for (let moved = true; moved; ) {
-    moved = false
-    for (const [device, line] of lines) moved = takeTurn(device, line) || moved
+  for (let turn: Iterable<DeviceId> = lines.keys(); ; turn = next) {
+    next = new Set()
+    for (const device of turn) takeTurn(device)
+    if (next.size === 0) return selected
   }
-  return selected
+}
+
+/** What has to be there before an admission holds, and may come in the same body. */
+function supportsOf(record: SignedRecord): (DeviceId | UserId)[] {
+  if (record.type !== 'user.create' && record.type !== 'device.add') return []
+  const { proof } = record.body
+  const user = record.user === null ? [] : [record.user]
+  if (proof.type === 'device') return [...user, deviceIdOf(proof.device)]
+  return proof.type === 'invite' ? [...user, deviceIdOf(proof.sponsor)] : user
 }

@@ -15,6 +15,7 @@ import {
   params,
   userCreate,
 } from './network.ts'
+import { byKit } from './people.ts'
 
 describe('pending records', () => {
   it('are includable, early, confirmed or stranded', () => {
@@ -69,6 +70,27 @@ describe('pending records', () => {
       selected.map(({ id }) => id),
       [admission, added, next, last].map(({ id }) => id),
     )
+    chain.block(...selected)
+  })
+
+  it('one body takes whatever an admission in it opens the way for: devices, kits, long lines', () => {
+    const { admin, admission } = founded()
+    const user = admin.user ?? assert.fail()
+    const back = device('back')
+    const devices = [admin, back]
+    const records = [admission, back.say(byKit(back, user, 'founder'))]
+    for (let i = 0; i < 100; i++) {
+      const added = device(`added ${i}`)
+      records.push(added.say(deviceAdd(devices.at(-1) ?? admin, added)))
+      devices.push(added)
+    }
+    for (const each of devices) {
+      for (let i = 0; i < 3; i++) records.push(each.say(fileAdd(`file ${i}`)))
+    }
+    const chain = ledger(admin)
+    const selected = selectRecords(chain.view, params, records.toReversed())
+    assert.equal(selected.length, records.length)
+    assert.equal(new Set(selected).size, records.length)
     chain.block(...selected)
   })
 
