@@ -34,7 +34,7 @@ import { createHeaderPlans } from './header-plan.ts'
 import { createImporter, type Halt } from './importer.ts'
 import { createIntake, type Verifier } from './intake.ts'
 import { createOwnRecords, type Signer } from './own-records.ts'
-import { createPendingPool } from './pending-pool.ts'
+import { type Added, createPendingPool } from './pending-pool.ts'
 import { createSyncSource } from './sync-source.ts'
 import { ANCESTORS, type BlockTemplate, buildTemplate } from './template.ts'
 import { createWaitingRoom, MAX_ORPHAN_BLOCKS } from './waiting-room.ts'
@@ -101,6 +101,7 @@ export function createChainService(
 
   let signing: Promise<unknown> = Promise.resolve()
   let stopping = false
+  let gathered: { readonly records: SignedRecord[]; readonly added: Promise<Added> } | undefined
   let othersWait: boolean | undefined
   const candidates = createCandidates(store, signer.device)
   let behindUntil = 0
@@ -110,6 +111,27 @@ export function createChainService(
   const write = <T>(job: () => T, signal?: AbortSignal): Promise<T> => {
     if (stopping) return Promise.reject(serviceError('NODE_STOPPING'))
     return queue.run(job, signal)
+  }
+
+  /**
+   * Records that gossip brings in one turn of the event loop are stored in one transaction: a flood of them must not
+   * hold it with a flush of the disk for each.
+   */
+  const addSoon = (records: readonly SignedRecord[]): Promise<Added> => {
+    if (gathered !== undefined && gathered.records.length >= MAX_QUEUED_JOBS) {
+      return write(() => pool.add(records))
+    }
+    if (gathered === undefined) {
+      const batch: SignedRecord[] = []
+      const turn = new Promise<void>((resolve) => void clock.after(0, resolve))
+      const added = turn.then(() => {
+        gathered = undefined
+        return write(() => pool.add(batch))
+      })
+      gathered = { records: batch, added }
+    }
+    gathered.records.push(...records)
+    return gathered.added
   }
 
   const resign = (): void => {
@@ -223,9 +245,16 @@ export function createChainService(
 
     acceptRecord: async (bytes) => {
       const records = await intake.records([bytes])
-      const { accepted, gap } = await write(() => pool.add(records))
+      const { stored } = await addSoon(records)
       if (records.some(({ device }) => device === signer.device)) await write(resign)
-      return { verdict: accepted > 0 ? 'accept' : 'ignore', sync: gap }
+      const lacks = records.some(
+        ({ id, previous }) =>
+          previous !== null && !store.hasRecord(id) && !store.hasRecord(previous),
+      )
+      return {
+        verdict: records.some(({ id }) => stored.has(id)) ? 'accept' : 'ignore',
+        sync: lacks,
+      }
     },
     acceptRecords: async (encoded) => {
       const records = await intake.records(encoded)

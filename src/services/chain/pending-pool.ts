@@ -4,7 +4,7 @@
  * time: what can enter a block does within minutes. They come again by sync from whoever keeps them.
  */
 
-import type { DeviceId } from '../../chain/ids.ts'
+import type { DeviceId, RecordId } from '../../chain/ids.ts'
 import type { SignedRecord } from '../../chain/record.ts'
 import type { Clock } from '../../common/clock.ts'
 import type { Events } from '../../common/events.ts'
@@ -20,13 +20,19 @@ export const MAX_PENDING_OF_DEVICE = 10_000
 /** Records that leave a full pool at once, so that not each new one looks for the oldest; some ten milliseconds. */
 const EVICTED_AT_ONCE = 250
 
+export interface Added {
+  readonly accepted: number
+  readonly stored: ReadonlySet<RecordId>
+  readonly gap: boolean
+}
+
 export interface PendingPool {
   /**
    * Stores verified records of others, parents first or not.
    *
-   * @returns how many were new; `gap` when a predecessor is missing here
+   * @returns how many were new, and which; `gap` when a predecessor is missing here
    */
-  add(records: readonly SignedRecord[]): { accepted: number; gap: boolean }
+  add(records: readonly SignedRecord[]): Added
 }
 
 export function createPendingPool(
@@ -87,7 +93,7 @@ export function createPendingPool(
         if (record.device === device) own.adopted(record)
         events.emit('record:pending', { record, own: record.device === device })
       }
-      return { accepted: stored.length, gap }
+      return { accepted: stored.length, stored: new Set(stored.map(({ id }) => id)), gap }
     },
   }
 }

@@ -12,6 +12,7 @@ import type { SignedRecord, Statement, UnsignedRecord } from '../../../../src/ch
 import { publicKeyOf, signEd25519 } from '../../../../src/common/crypto.ts'
 import { cidText, RAW } from '../../../../src/common/dag-cbor.ts'
 import { codeOf } from '../../../../src/common/errors.ts'
+import { headsDigest } from '../../../../src/network/sync/messages.ts'
 import { BLOCKS_ALONE } from '../../../../src/services/chain/dissent.ts'
 import {
   type ChainNode,
@@ -175,11 +176,13 @@ describe('services/chain, with others that mean harm', () => {
     await copyChain(ada, bob)
     await bob.join()
     const { header, body } = blockOf(bob, 'bob', [second])
+    const before = headsDigest(ada.chain.heads())
     const { verdict } = await ada.chain.acceptBlock(header, body, bob.device)
     assert.equal(verdict, 'reject')
     assert.equal(ada.store.block(decodeHeader(header).id)?.code, 'RECORD_NOT_INCLUDABLE')
     assert.equal(ada.chain.hasRecord(second.id), false)
-    // What stands on it is refused like what stands on any other.
+    // Whoever syncs with this node finds nothing that it has and cannot give.
+    assert.deepEqual(headsDigest(ada.chain.heads()), before)
     await ada.chain.acceptRecords([second.bytes, first.bytes], carol.device)
     assert.ok(ada.chain.heads().some(({ id }) => id === second.id))
   })
