@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import type { Block } from '../../../../src/chain/block.ts'
+import { createArrivals } from '../../../../src/services/chain/arrivals.ts'
+
+/** Blocks that are told apart by their names alone. */
+function blocks(...names: string[]): Block[] {
+  return names.map((id) => ({ id }) as unknown as Block)
+}
+
+interface Window {
+  readonly verified: PromiseWithResolvers<readonly Block[]>
+  /** How its import ended. */
+  readonly ended: Promise<string>
+}
+
+function setup(failing: readonly string[] = []): {
+  imports: string[][]
+  take(count?: number): Window
+  idle(): Promise<void>
+} {
+  const imports: string[][] = []
+  const arrivals = createArrivals(async (some) => {
+    const names = some.map(({ id }) => String(id))
+    imports.push(names)
+    if (names.some((name) => failing.includes(name))) throw new Error('no disk')
+  })
+  return {
+    imports,
+    idle: arrivals.idle,
+    take: (count = 1) => {
+      const verified = Promise.withResolvers<readonly Block[]>()
+      const ended = arrivals.take(count, verified.promise).then(
+        () => 'imported',
+        (error: unknown) => (error instanceof Error ? error.message : 'unknown'),
+      )
+      return { verified, ended }
+    },
+  }
+}
+
+describe('services/chain: arrivals', () => {
+  it('imports in the order of the calls, and together what is verified by then', async () => {
+    const { imports, take } = setup()
+    const [one, two, three] = [take(), take(), take()]
+    three.verified.resolve(blocks('c'))
+    two.verified.resolve(blocks('b'))
+    await new Promise(setImmediate)
+    assert.deepEqual(imports, [])
+    one.verified.resolve(blocks('a'))
+    assert.deepEqual(await Promise.all([one.ended, two.ended, three.ended]), [
+      'imported',
+      'imported',
+      'imported',
+    ])
+    assert.deepEqual(imports, [['a', 'b', 'c']])
+  })
+
+  it('begins an import while others are verified when it is worth it and the verifier has work', async () => {
+    const { imports, take } = setup()
+    const [large, ahead] = [take(1024), take(1023)]
+    large.verified.resolve(blocks('large'))
+    await new Promise(setImmediate)
+    assert.deepEqual(imports, [])
+    const more = take(1)
+    const small = take(1)
+    small.verified.resolve(blocks('small'))
+    await large.ended
+    assert.deepEqual(imports, [['large']])
+    ahead.verified.resolve(blocks('ahead'))
+    more.verified.resolve(blocks('more'))
+    await small.ended
+    assert.deepEqual(imports.flat(), ['large', 'ahead', 'more', 'small'])
+  })
+
+  it('tells each window of its own failure, and goes on', async () => {
+    const { imports, take, idle } = setup(['bad'])
+    const [good, refused, bad, last] = [take(), take(), take(), take()]
+    refused.verified.reject(new Error('a wrong signature'))
+    last.verified.resolve(blocks('last'))
+    bad.verified.resolve(blocks('bad'))
+    good.verified.resolve(blocks('good'))
+    assert.deepEqual(await Promise.all([good, refused, bad, last].map(({ ended }) => ended)), [
+      'imported',
+      'a wrong signature',
+      'no disk',
+      'imported',
+    ])
+    assert.deepEqual(imports, [['good'], ['bad', 'last'], ['bad'], ['last']])
+    await idle()
+  })
+})
