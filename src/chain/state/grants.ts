@@ -1,7 +1,8 @@
 /**
  * Who may read a private file: `grant/<grant>`, `granted/<file>/<user>` (the latest grant, which alone counts),
- * `holder/<file>/<device>` (devices beyond the owner's own that may release keys), `allowed/<access>` (the
- * grant behind an allowed access), `released/<grant>` (how many keys left), `release/<access>`.
+ * `holder/<file>/<device>` (of a device beyond the owner's own that may release keys: by which record),
+ * `allowed/<access>` (the grant behind an allowed access), `released/<grant>` (how many keys left),
+ * `release/<access>`.
  *
  * The chain says whether an access is allowed; how often a key leaves is counted where it leaves, by releases.
  */
@@ -67,6 +68,11 @@ export function readReleased(view: StateView, grant: RecordId): number {
   return readValue(view, releasedKey(grant), countCodec) ?? 0
 }
 
+/** The `holder.add` by which a device may release keys of another user's file. */
+export function readHolder(view: StateView, file: FileId, device: DeviceId): RecordId | undefined {
+  return readValue(view, holderPrefix(file) + device, idCodec)
+}
+
 /** The devices that the owner named for a file. */
 export function holdersOf(view: StateView, file: FileId): DeviceId[] {
   const prefix = holderPrefix(file)
@@ -81,7 +87,7 @@ export function isKeyHolder(view: StateView, file: FileId, id: DeviceId): boolea
 }
 
 function isNamed(view: StateView, file: FileId, id: DeviceId, { user }: DeviceState): boolean {
-  return readFile(view, file)?.owner === user || view.get(holderPrefix(file) + id) !== undefined
+  return readFile(view, file)?.owner === user || readHolder(view, file, id) !== undefined
 }
 
 export function applyGrant(overlay: Overlay, record: RecordOf<'grant'>, owner: UserId): Result {
@@ -175,7 +181,7 @@ export function applyHolderAdd(
   const device = readDevice(overlay, id)
   if (device === undefined) return rejected('NOT_A_DEVICE')
   if (isBackup(overlay, id, device)) return rejected('BACKUP_ROLE')
-  overlay.put(holderPrefix(file) + id, MARK)
+  overlay.write(holderPrefix(file) + id, idCodec, record.identity)
   return APPLIED
 }
 

@@ -24,6 +24,7 @@ import {
   readAllowed,
   readGrant,
   readGranted,
+  readHolder,
   readReleased,
 } from '../../chain/state/grants.ts'
 import { readRecordState } from '../../chain/state/records.ts'
@@ -69,6 +70,8 @@ interface Allowed {
   readonly encryptionKey: Uint8Array
   /** A key left for this very access. */
   readonly released: boolean
+  /** The record by which this device holds keys of the file, unless it is the owner's. */
+  readonly holder: RecordId | undefined
 }
 type Refused = Extract<KeyAnswer, { type: 'refused' }>
 
@@ -157,7 +160,8 @@ export function createReleasing(components: ReleasingComponents): KeyHolder {
     if (!released && isUsedUp(grantId, grant, owner)) return refused('USED_UP')
     const version = versionRecordOf(record.body.version)
     if (version === undefined) return refused('NO_KEY_HERE')
-    return { version, encryptionKey: reader.encryptionKey, released }
+    const holder = readHolder(state, grant.file, self)
+    return { version, encryptionKey: reader.encryptionKey, released, holder }
   }
 
   const give = async (
@@ -178,7 +182,11 @@ export function createReleasing(components: ReleasingComponents): KeyHolder {
     // Other work went on meanwhile. The record goes first: what left and was not counted could leave again.
     const before = examine(access, from)
     if ('code' in before) return before
-    if (!before.released) await records.publish({ type: 'release', body: { access } }, signal)
+    if (!before.released) {
+      const { holder } = before
+      const body = holder === undefined ? { access } : { access, holder }
+      await records.publish({ type: 'release', body }, signal)
+    }
     const after = examine(access, from)
     return 'code' in after ? after : { type: 'key', sealed, ...also }
   }

@@ -8,6 +8,7 @@ import {
   readAllowed,
   readGrant,
   readGranted,
+  readHolder,
   readReleased,
 } from '../../../src/chain/state/grants.ts'
 import { readRecordState } from '../../../src/chain/state/records.ts'
@@ -165,11 +166,12 @@ describe('key holders', () => {
   }
 
   it('are the owner’s devices and those that the owner named, as long as they are active', () => {
-    const { owner, bob, chain, file, carl } = withHolder()
+    const { owner, bob, chain, file, carl, added } = withHolder()
     const phone = addDevice(chain, owner, 'phone')
     const holds = (of: TestDevice): boolean => isKeyHolder(chain.view, file.id, of.id)
     assert.deepEqual([owner, phone, bob, carl].map(holds), [true, true, false, true])
     assert.deepEqual(holdersOf(chain.view, file.id), [carl.id])
+    assert.equal(readHolder(chain.view, file.id, carl.id), added.id)
     for (const [of, admission, by] of [
       [phone, phone.previous, owner],
       [carl, userOf(carl), carl],

@@ -4,6 +4,7 @@ import { composeBlock, evaluateBlock } from '../../../src/chain/outcome.ts'
 import { readDevice, readRevocation } from '../../../src/chain/state/devices.ts'
 import { readFile } from '../../../src/chain/state/files.ts'
 import { readReleased } from '../../../src/chain/state/grants.ts'
+import { MARK } from '../../../src/chain/state/value.ts'
 import {
   contextAt,
   device,
@@ -166,6 +167,31 @@ describe('a body in which a revocation shuts out what comes after', () => {
     const { records, effect } = composeBlock(chain.view, context, selected)
     assert.deepEqual(records, [revocation, kept])
     assert.deepEqual(evaluateBlock(chain.view, context, records), effect, 'and so is the block')
+  })
+
+  it('also by one that was left over from an earlier block, and goes first', () => {
+    const { admin, chain } = founded()
+    const phone = device('phone')
+    const added = phone.say(deviceAdd(admin, phone))
+    const revocation = admin.say(
+      revokeDevice({ device: phone, admission: added.id }, through(added as never)),
+    )
+    assert.equal(chain.outcome(revocation), 'waiting')
+    // As where more waited for the admission than one block evaluates.
+    const waiting = [...chain.state].filter(([key]) => key.startsWith('waiting/'))
+    assert.equal(waiting.length, 1)
+    for (const [key] of waiting) chain.state.delete(key)
+    chain.block(added)
+    for (const [key, value] of waiting) chain.state.set(key, value)
+    chain.state.set(`due/${added.id}`, MARK)
+    const [lost, kept] = [phone.say(fileAdd('lost')), admin.say(fileAdd('kept'))]
+    const context = contextAt(chain.height + 1, admin.id)
+    const selected = selectRecords(chain.view, params, [lost, kept])
+    assert.equal(selected.length, 2)
+    const { records, effect } = composeBlock(chain.view, context, selected)
+    assert.deepEqual(records, [kept])
+    assert.deepEqual(effect.late, [{ record: revocation.id, outcome: 'applied' }])
+    assert.deepEqual(evaluateBlock(chain.view, context, records), effect)
   })
 
   it('composes what evaluates where nothing is left out', () => {
