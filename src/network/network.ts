@@ -9,6 +9,7 @@ import type { Clock } from '../common/clock.ts'
 import { type Startable, startAll, stopAll } from '../common/lifecycle.ts'
 import type { Logger } from '../common/logger.ts'
 import { createBans } from './bans.ts'
+import { createConnectionLimits } from './connection-limits.ts'
 import { createGossip, type Gossip, type GossipChain } from './gossip.ts'
 import { createHeliaNode } from './helia.ts'
 import { type CairnLibp2p, createHost, type Host, type HostDecisions } from './host.ts'
@@ -149,6 +150,7 @@ export async function createNetwork(
     ...(transfer === undefined ? [] : [transfer]),
     heliaNode,
     ...pair,
+    createConnectionLimits({ host, clock }),
     { start: () => protocol.start(server), stop: () => protocol.stop() },
     host,
     gossip,
