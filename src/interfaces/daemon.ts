@@ -144,7 +144,7 @@ function nodeOptions({
     name: name ?? 'me',
     deviceName: device_name ?? 'device',
     policy: replication,
-    admission,
+    ...(admission === undefined ? {} : { admission }),
     ...(listen === undefined ? {} : { listen }),
     ...(announce === undefined ? {} : { announce }),
     ...(peers_file === undefined ? {} : { peersFile: peers_file }),

@@ -24,13 +24,15 @@ export const INTERFACE_ERRORS = {
   VERSION_NOT_FOUND: {
     says: 'The file {name} has no version {version}; it has {count}. See its history.',
   },
-  VISIBILITY_MISSING: {
-    says: 'Private files are not available yet. Say that the file is public (--public, visibility=public): every member of this network and anyone who knows its CID can then read it.',
-  },
   NODE_STOPPING: { says: 'The node is stopping. Start it again with "cairn start".' },
   PATH_INVALID: { says: 'The path {path} is not right: {why}.' },
   CID_INVALID: { says: '{text} is not a CID.' },
-  NOT_PUBLIC: { says: 'Nothing public here has the CID {cid}.' },
+  NOT_PUBLIC: {
+    says: 'Nothing public here has the CID {cid}. The gateway shows public files only; a private one is read with "cairn get" by those who may, and "cairn publish" makes it public.',
+  },
+  FETCH_TIMEOUT: {
+    says: 'It was not here within {seconds:second}. What has come stays; the same command goes on where this one stopped.',
+  },
   FORMAT_UNKNOWN: { says: 'The format {format} is not served here; raw and car are.' },
   PATH_NOT_FOUND: { says: 'There is no {segment} under {parent}.' },
   GATEWAY_TIMEOUT: { says: 'The content was not found in {seconds:second}. Try again later.' },

@@ -52,7 +52,6 @@ describe('command line', () => {
       [['ls', '--nope'], /unknown option '--nope'/],
       [['ls', 'x'], /too many arguments/],
       [['ls', '--limit', '0'], /whole number from 1/],
-      [['add', 'x'], /Private files are not available yet.*--public/],
       [['add', '--public', '-'], /--name/],
       [['add', '--public', '--wait', 'forever', 'x'], /Allowed choices are confirmed/],
       [['add', '--public', '--timeout', 'x', 'x'], /whole number/],
@@ -194,7 +193,7 @@ describe('command line', () => {
       const [one] = added.added
       assert.deepEqual([one.name, one.size, one.path], ['a.txt', 10, path])
       const text = await cli('add', '--public', '--name', 'b.txt', path)
-      assert.match(text.out, /^b\.txt {2}file \S+ {2}CID \S+\n$/)
+      assert.match(text.out, /^b\.txt {2}public {2}file \S+ {2}CID \S+\n$/)
       const { items } = JSON.parse((await cli('ls', '--json')).out)
       assert.deepEqual(
         items.map(({ name }: { name: string }) => name),

@@ -1,7 +1,8 @@
 /** Words for where things stand. */
 import { count } from '../../common/plural.ts'
-import type { RecordState } from '../http/api-common.ts'
+import type { Named, RecordState } from '../http/api-common.ts'
 import type { FileSummary, Tally } from '../http/api-files.ts'
+import { size } from './format.ts'
 
 /** `pending`, `confirmed in block 12`, `rejected (CODE)`, … */
 export function stateWords({ status, outcome, code, height }: RecordState): string {
@@ -27,6 +28,7 @@ export function tallyWords({ score, authentic, suspicious, settled }: Tally): st
 /** What is special about a file. */
 export function fileWords(file: FileSummary): string {
   const words = [file.local ? 'here' : 'elsewhere']
+  if (file.visibility === 'public') words.push('public')
   if (file.pending) words.push('pending')
   if (file.conflict) words.push('conflict')
   if (file.removed) words.push('removed')
@@ -34,9 +36,23 @@ export function fileWords(file: FileSummary): string {
   return words.join(', ')
 }
 
-/** `folder/name`. */
-export function pathOf({ folder, name }: { folder: readonly string[]; name: string }): string {
-  return [...folder, name].join('/')
+/** `folder/name`; `a private file` where the name is sealed to this device. */
+export function pathOf({
+  folder,
+  name,
+  owner,
+}: {
+  readonly folder: readonly string[]
+  readonly name: string | null
+  readonly owner?: Named
+}): string {
+  if (name !== null) return [...folder, name].join('/')
+  return owner === undefined ? 'a private file' : `a private file of ${nameOf(owner)}`
+}
+
+/** Bytes as people read them; of what is sealed to this device, about what is stored of it. */
+export function sizeOf(of: { readonly size: number | null; readonly storedSize: number }): string {
+  return of.size === null ? `about ${size(of.storedSize)}` : size(of.size)
 }
 
 /** A name, or the end of an id. */

@@ -9,7 +9,7 @@ import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { CairnError, codeOf, messageOf } from '../../common/errors.ts'
 import { interfaceError } from '../errors.ts'
-import type { Progress } from '../http/api-files.ts'
+import type { Progress, ReadingWait } from '../http/api-files.ts'
 import { NDJSON, type ProgressLine } from '../http/progress.ts'
 import { readLines } from './lines.ts'
 import { readNodeFile, readToken } from './node-file.ts'
@@ -31,6 +31,8 @@ export interface CallOptions {
   /** Bytes to send. */
   readonly body?: Readable
   readonly onProgress?: ((progress: Progress) => void) | undefined
+  /** Told when the node waits for a confirmation or for a key. */
+  readonly onWait?: ((wait: ReadingWait) => void) | undefined
   /** Milliseconds until the head of the answer; Infinity for work that may take any time. */
   readonly answerMs?: number
 }
@@ -138,7 +140,7 @@ export function createClient({
     work: async <T>(
       method: string,
       path: string,
-      { onProgress, ...options }: CallOptions,
+      { onProgress, onWait, ...options }: CallOptions,
       signal: AbortSignal,
     ): Promise<T> => {
       const headers = { ...options.headers, accept: NDJSON }
@@ -152,6 +154,7 @@ export function createClient({
         for await (const line of readLines(response)) {
           const part = parse(line, url) as ProgressLine
           if (part.type === 'progress') onProgress?.(part)
+          else if (part.type === 'wait') onWait?.(part)
           else if (part.type === 'done') done = part
           else
             throw new CairnError(part.error.code, part.error.message, {

@@ -2,6 +2,7 @@
 import type { FilesService } from '../../services/files/files-service.ts'
 import type { VotingService } from '../../services/voting.ts'
 
+export type { ReadingWait } from '../../services/files/secrets.ts'
 export type {
   AccessEntry,
   AddedFile,
@@ -15,6 +16,7 @@ export type {
   HistoryEntry,
   Progress,
   Tally,
+  Visibility,
   WorkOptions,
 } from '../../services/files/types.ts'
 export type { Vote } from '../../services/voting.ts'

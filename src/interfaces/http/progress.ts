@@ -1,11 +1,11 @@
 /**
  * Answers that tell of their progress: newline-delimited JSON (`application/x-ndjson`), when the client asks
- * for it. Lines: `{"type":"progress","bytes":…,"total":…}`, then exactly one `{"type":"done","result":…}` or
- * `{"type":"error","error":{code,message,details}}`. A stream without such an end was cut.
+ * for it. Lines: `{"type":"progress","bytes":…,"total":…}`, `{"type":"wait","for":…,"holders":[…]}`, then exactly
+ * one `{"type":"done","result":…}` or `{"type":"error","error":{code,message,details}}`. A stream without such an end was cut.
  */
 
 import { errorBody } from './answer.ts'
-import type { Progress } from './api-files.ts'
+import type { Progress, ReadingWait } from './api-files.ts'
 import type { Answer, Exchange } from './route.ts'
 
 export const NDJSON = 'application/x-ndjson'
@@ -15,6 +15,7 @@ const HEARTBEAT_MS = 5_000
 
 export type ProgressLine =
   | ({ readonly type: 'progress' } & Progress)
+  | ({ readonly type: 'wait' } & ReadingWait)
   | { readonly type: 'done'; readonly result: unknown }
   | { readonly type: 'error'; readonly error: ReturnType<typeof errorBody> }
 
@@ -25,11 +26,17 @@ export type ProgressLine =
 export async function answerWithProgress<T>(
   { request, response, signal, id }: Exchange,
   status: number,
-  work: (onProgress: (progress: Progress) => void) => Promise<T>,
+  work: (
+    onProgress: (progress: Progress) => void,
+    onWait: (wait: ReadingWait) => void,
+  ) => Promise<T>,
   headers: (result: T) => Readonly<Record<string, string>> = () => ({}),
 ): Promise<Answer | undefined> {
   if (!(request.headers.accept ?? '').includes(NDJSON)) {
-    const result = await work(() => {})
+    const result = await work(
+      () => {},
+      () => {},
+    )
     return { status, json: result, headers: headers(result) }
   }
   let last: Progress = { bytes: 0, total: null }
@@ -43,10 +50,13 @@ export async function answerWithProgress<T>(
   }
   const heartbeat = setInterval(() => write({ type: 'progress', ...last }), HEARTBEAT_MS)
   try {
-    const result = await work((progress) => {
-      last = { bytes: progress.bytes, total: progress.total }
-      write({ type: 'progress', ...last })
-    })
+    const result = await work(
+      (progress) => {
+        last = { bytes: progress.bytes, total: progress.total }
+        write({ type: 'progress', ...last })
+      },
+      (wait) => write({ type: 'wait', ...wait }),
+    )
     write({ type: 'done', result })
   } catch (error) {
     if (!response.headersSent || signal.aborted) throw error

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { CairnError } from '../../common/errors.ts'
 import { interfaceError } from '../errors.ts'
 import { check, type ObjectSchema } from '../json-schema.ts'
-import type { AddOptions } from './api-files.ts'
+import type { AddOptions, Visibility } from './api-files.ts'
 import { type Exchange, objectOf } from './route.ts'
 import { bodyOf } from './streams.ts'
 
@@ -26,7 +26,11 @@ export const uploadQuery = objectOf({
     description: 'folders above the file, outermost first, with slashes between',
   },
   mediaType: { type: 'string', minLength: 1, maxLength: 127 },
-  visibility: { type: 'string', enum: ['public'], description: 'public; private files come later' },
+  visibility: {
+    type: 'string',
+    enum: ['private', 'public'],
+    description: 'private by default; public: for every member and anyone who knows the CID',
+  },
 })
 
 export interface Upload {
@@ -38,7 +42,7 @@ interface UploadFields {
   readonly name?: string
   readonly folder?: string
   readonly mediaType?: string
-  readonly visibility?: 'public'
+  readonly visibility?: Visibility
 }
 
 /** @throws MEDIA_TYPE_UNKNOWN, BAD_REQUEST, BODY_STALLED, BODY_INCOMPLETE */

@@ -18,7 +18,7 @@ export function pickVersion(info: FileInfo, wanted: string | undefined): FileVer
   const [found] = fitting
   if (found === undefined || new Set(fitting.map(({ version }) => version)).size > 1) {
     throw interfaceError('VERSION_NOT_FOUND', {
-      name: info.name,
+      name: info.name ?? info.file,
       version: (wanted ?? info.version).slice(0, 100),
       count: list.length,
     })

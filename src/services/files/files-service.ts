@@ -78,6 +78,12 @@ export interface FilesService {
     work: WorkOptions,
   ): Promise<FetchedFile>
   /**
+   * Gets the key of a version of somebody else's private file, for reads of parts of it; does nothing for others.
+   *
+   * @throws VERSION_NOT_FOUND, FILE_SEALED, ACCESS_DENIED, ACCESS_UNCONFIRMED, KEY_HOLDER_AWAY
+   */
+  unlock(file: string, options: { readonly version?: string }, work: WorkOptions): Promise<void>
+  /**
    * Bytes of a version, each block verified before it is given out, what is missing or damaged here asked of
    * other devices. A read of the whole file ends with CONTENT_DIFFERS when its SHA-256 is not the record's.
    *
@@ -99,7 +105,7 @@ export function createFilesService(
   components: FilesComponents,
   copies: Copies = createCopies(components),
 ): FilesService {
-  const { store, directory } = components
+  const { store, directory, secrets, self } = components
   const { projections } = store
   const views = createFileViews(components)
   const publishing = createPublishing(components)
@@ -130,6 +136,11 @@ export function createFilesService(
     return only.user
   }
 
+  /** Also the attempt of somebody who can see nothing of the file is stated, and answered by the rules. */
+  const stateAttempt = async (entry: FileEntry, work: WorkOptions): Promise<void> => {
+    if (entry.details !== undefined || entry.owner === self.user()) return
+    await secrets.requestAccess(entry, work)
+  }
   /** The shown version's bytes as a new version with other keys or none. */
   const again = (entry: FileEntry, options: UpdateOptions, work: AddWork): Promise<AddedFile> => {
     const wanted = wantedOf(entry)
@@ -171,12 +182,15 @@ export function createFilesService(
     history: (file) => views.history(entryOf(file).file),
     accesses: (file) => views.accesses(entryOf(file).file),
     fetch: async (file, { version }, work) => {
+      await stateAttempt(entryOf(file), work)
       const entry = entryOf(file)
-      // Also the attempt of somebody who can see nothing of the file is stated, and answered by the rules.
-      if (entry.details === undefined && entry.owner !== components.self.user()) {
-        await components.secrets.requestAccess(entry, work)
-      }
       return copies.fetch(entry, wantedOf(entry, version), work)
+    },
+    unlock: async (file, { version }, work) => {
+      if (entryOf(file).owner === self.user()) return
+      await stateAttempt(entryOf(file), work)
+      const wanted = wantedOf(entryOf(file), version)
+      if (wanted.record.body.visibility === 'private') await secrets.contentKey(wanted, work)
     },
     read: (file, { version, ...range }, signal) => {
       const wanted = wantedOf(entryOf(file), version)

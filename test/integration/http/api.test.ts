@@ -126,10 +126,14 @@ describe('HTTP API', () => {
         assert.match(json.error.message, message)
       }
     })
-    it('VISIBILITY_MISSING says what public means', async () => {
-      const { status, json } = await api('/api/v1/files?name=a', { method: 'POST', body: 'x' })
-      assert.equal(status, 400)
-      assert.match(json.error.message, /Private files are not available yet/)
+    it('a visibility that is none; private is the default', async () => {
+      const file = { method: 'POST', body: 'x' }
+      const wrong = await api('/api/v1/files?name=a&visibility=secret', file)
+      assert.deepEqual([wrong.status, wrong.json.error.code], [400, 'BAD_REQUEST'])
+      assert.match(wrong.json.error.message, /private/)
+      const added = await api('/api/v1/files?name=a', file)
+      const { json } = await api(`/api/v1/files/${added.json.file}`)
+      assert.equal(json.visibility, 'private')
     })
     it('BODY_TOO_LARGE for JSON, declared or not; the answer arrives although more is sent', async () => {
       const body = Buffer.alloc(3_000_000, 32)

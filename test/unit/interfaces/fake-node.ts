@@ -15,6 +15,7 @@ import type {
   Tally,
   Vote,
 } from '../../../src/interfaces/http/api-files.ts'
+import { openVersion } from '../../../src/interfaces/http/sealed.ts'
 import type { NodeEvents } from '../../../src/services/events.ts'
 
 const PENDING: RecordState = {
@@ -103,7 +104,7 @@ export function createFakeNode() {
       storedSize: bytes.length,
       sha256,
       root: root.toString(),
-      visibility: 'public',
+      visibility: options.visibility ?? 'private',
       parents: [],
       user: ME,
       device: DEVICE,
@@ -139,9 +140,10 @@ export function createFakeNode() {
       folder: newest.folder,
       mediaType: newest.mediaType,
       size: newest.size,
+      storedSize: newest.storedSize,
       sha256: newest.sha256,
       root: newest.root,
-      visibility: 'public',
+      visibility: newest.visibility,
       owner: ME,
       added: list[0]?.time ?? 0,
       updated: newest.time,
@@ -158,6 +160,8 @@ export function createFakeNode() {
     }
   }
 
+  const newestOf = (file: string): FileVersion => files.get(file)?.at(-1) ?? never()
+
   const node: NodeApi = {
     identity: {
       network: 'bafynet',
@@ -171,7 +175,7 @@ export function createFakeNode() {
       add: (source, options, { signal, onProgress }) =>
         store1(undefined, source, options, signal, onProgress),
       update: (file, source, options, { signal, onProgress }) => {
-        const { name, folder, mediaType } = info(file)
+        const { name, folder, mediaType } = openVersion({ file }, newestOf(file))
         return store1(
           file,
           source,
@@ -191,7 +195,7 @@ export function createFakeNode() {
       list: ({ limit, search, all, after }) => {
         const items = [...files.keys()]
           .map(info)
-          .filter((file) => (all || !file.removed) && file.name.includes(search ?? ''))
+          .filter((file) => (all || !file.removed) && file.name?.includes(search ?? ''))
           .filter((file) => after === undefined || file.file > after)
         const page = items.slice(0, limit)
         return { items: page, next: items.length > limit ? (page.at(-1)?.file ?? null) : null }
@@ -219,7 +223,7 @@ export function createFakeNode() {
       history: () => [],
       accesses: () => [],
       fetch: async (file, _options, { onProgress }) => {
-        const { version, root, name, size, sha256 } = info(file)
+        const { version, root, name, size, sha256 } = openVersion({ file }, newestOf(file))
         onProgress?.({ bytes: size, total: size })
         return { file, version, root, name, size, sha256 }
       },
@@ -233,6 +237,9 @@ export function createFakeNode() {
           yield bytes.subarray(at, Math.min(end, at + 65_536))
         }
       },
+      unlock: async () => {},
+      rekey: never,
+      publish: never,
       keep: async () => {},
       free: async () => {},
     },

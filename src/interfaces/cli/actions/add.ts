@@ -8,7 +8,7 @@ import { segment } from '../../client/segment.ts'
 import { meaningOf } from '../../error-codes.ts'
 import { interfaceError } from '../../errors.ts'
 import type { RecordState } from '../../http/api-common.ts'
-import type { AddedFile, FileSummary } from '../../http/api-files.ts'
+import type { AddedFile, FileSummary, Visibility } from '../../http/api-files.ts'
 import { Done } from '../done.ts'
 import { printable, size } from '../format.ts'
 import { inOrder } from '../in-order.ts'
@@ -24,6 +24,7 @@ export const ADDS_AT_ONCE = 4
 interface Added extends AddedFile {
   readonly path: string
   readonly folder: readonly string[]
+  readonly visibility: Visibility
   readonly state?: RecordState
 }
 
@@ -32,7 +33,6 @@ export async function add(
   paths: readonly string[],
   options: Options,
 ): Promise<void> {
-  if (options.public !== true) throw interfaceError('VISIBILITY_MISSING')
   if (paths.includes(STDIN) && options.name === undefined) {
     throw interfaceError('USAGE', { why: 'Standard input has no name: add --name.' })
   }
@@ -98,14 +98,15 @@ async function addOne(
   options: Options,
 ): Promise<Added> {
   const name = typeof options.name === 'string' ? options.name : source.name
+  const visibility = options.public === true ? 'public' : 'private'
   const query = {
     name,
     folder: source.folder.length === 0 ? undefined : source.folder.join('/'),
     mediaType: text(options.mediaType),
-    visibility: 'public',
+    visibility,
   }
   const result = await upload(session, client, '/api/v1/files', query, source)
-  return { path: source.path, folder: source.folder, ...result }
+  return { path: source.path, folder: source.folder, visibility, ...result }
 }
 
 function withState(one: Added, state: RecordState | undefined): Added {
@@ -125,10 +126,11 @@ export async function update(
     throw interfaceError('SOURCE_UNREADABLE', { path, why: 'nothing is there' })
   const client = await session.node()
   const found = await client.get<FileSummary>(`/api/v1/files/${segment(file)}`, {}, session.signal)
+  const { folder, visibility } = found
   const query = { mediaType: text(options.mediaType) }
   const target = `/api/v1/files/${found.file}/versions`
-  const result = await upload(session, client, target, query, { ...source, name: found.name })
-  const one: Added = { path, folder: found.folder, ...result }
+  const result = await upload(session, client, target, query, { ...source, name: pathOf(found) })
+  const one: Added = { path, folder, visibility, ...result }
   const states = await settled(session, client, [one.record], options)
   session.result(withState(one, states[0]), line(one))
   judge(session, states, options)
@@ -163,8 +165,8 @@ async function upload(
   }
 }
 
-function line({ folder, name, file, root }: Added): string {
-  return `${printable(pathOf({ folder, name }))}  file ${file}  CID ${root}`
+function line({ folder, name, file, root, visibility }: Added): string {
+  return `${printable(pathOf({ folder, name }))}  ${visibility}  file ${file}  CID ${root}`
 }
 
 function text(value: Options[string]): string | undefined {

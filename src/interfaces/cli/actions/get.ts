@@ -8,19 +8,26 @@ import { codeOf, messageOf } from '../../../common/errors.ts'
 import type { Client } from '../../client/client.ts'
 import { segment } from '../../client/segment.ts'
 import { interfaceError } from '../../errors.ts'
-import type { FetchedFile, FileInfo, FileVersion } from '../../http/api-files.ts'
+import type { FileInfo, FileVersion, ReadingWait } from '../../http/api-files.ts'
+import { isOpen, type OpenVersion, openVersion } from '../../http/sealed.ts'
 import { pickVersion } from '../../http/versions.ts'
 import { printable, size } from '../format.ts'
 import type { Options } from '../register.ts'
 import type { Session } from '../session.ts'
+import { pathOf } from '../states.ts'
 
 /** Letters of the CID in the name of a file under way: one per version, found again by the next try. */
 const PART_ID = 16
 
-interface Wanted {
+interface Found {
   readonly client: Client
   readonly file: string
+  readonly info: FileInfo
   readonly version: FileVersion
+}
+
+interface Wanted extends Found {
+  readonly version: OpenVersion
 }
 
 export async function get(
@@ -31,16 +38,16 @@ export async function get(
   if (options.output === '-') {
     if (session.json)
       throw interfaceError('USAGE', { why: '-o - and --json both want standard output.' })
-    const wanted = await find(session, text, options)
-    await bring(session, wanted)
+    const wanted = await opened(session, text, options)
+    await bring(session, wanted, options)
     return print(session, wanted, undefined)
   }
-  const wanted = await find(session, text, options)
+  const wanted = await opened(session, text, options)
   const target = await targetOf(options.output, wanted.version.name)
   if (options.force !== true && (await exists(target))) {
     throw interfaceError('TARGET_EXISTS', { path: target })
   }
-  await bring(session, wanted)
+  await bring(session, wanted, options)
   const part = `${target}.${wanted.version.root.slice(-PART_ID)}.part`
   await write(session, wanted, part)
   await rename(part, target).catch((error: unknown) => {
@@ -71,40 +78,73 @@ export async function cat(
   if (from !== '' && to !== '' && Number(to) < Number(from)) {
     throw interfaceError('USAGE', { why: `--range ${range}: the end lies before the beginning.` })
   }
-  await print(
-    session,
-    await find(session, text, options),
-    range === undefined ? undefined : String(range),
-  )
+  const wanted = await opened(session, text, options)
+  // Somebody else's: the key first, so that it is told what is waited for.
+  const { visibility } = wanted.version
+  if (visibility === 'private') await work(session, wanted, 'unlock', options)
+  await print(session, wanted, range === undefined ? undefined : String(range))
 }
 
-async function find(session: Session, text: string, { version }: Options): Promise<Wanted> {
+/** The version with its name and size. Of what is sealed here a key is asked for: that stands in the access log. */
+async function opened(session: Session, text: string, options: Options): Promise<Wanted> {
+  const found = await find(session, text, options)
+  if (!isOpen(found.version)) await work(session, found, 'unlock', options)
+  const again = isOpen(found.version) ? found : await find(session, found.file, options)
+  return { ...again, version: openVersion(again.info, again.version) }
+}
+
+async function find(session: Session, text: string, { version }: Options): Promise<Found> {
   const client = await session.node()
   const path = `/api/v1/files/${segment(text)}`
   const info = await client.get<FileInfo>(path, {}, session.signal)
   return {
     client,
     file: info.file,
+    info,
     version: pickVersion(info, version === undefined ? undefined : String(version)),
   }
 }
 
 /** Brings all bytes to the node. */
-async function bring(session: Session, { client, file, version }: Wanted): Promise<void> {
-  const bar = session.progress(`fetching ${version.name}`)
+async function bring(session: Session, wanted: Wanted, options: Options): Promise<void> {
+  await work(session, wanted, 'fetch', options)
+}
+
+async function work(
+  session: Session,
+  { client, file, info, version }: Found,
+  verb: 'fetch' | 'unlock',
+  { timeout }: Options,
+): Promise<void> {
+  const bar = session.progress(`fetching ${pathOf({ ...info, name: version.name })}`)
   try {
-    await client.work<FetchedFile>(
+    await client.work(
       'POST',
-      `/api/v1/files/${file}/fetch`,
+      `/api/v1/files/${file}/${verb}`,
       {
-        query: { version: version.version },
+        query: {
+          version: version.version,
+          ...(timeout === undefined ? {} : { timeout: `${timeout}` }),
+        },
         onProgress: ({ bytes, total }) => bar.update(bytes, total ?? version.size),
+        onWait: (wait) => {
+          bar.end()
+          session.note(waitWords(wait))
+        },
       },
       session.signal,
     )
   } finally {
     bar.end()
   }
+}
+
+function waitWords({ for: what, holders }: ReadingWait): string {
+  if (what === 'confirmation') return 'waiting until the network has confirmed that you read it…'
+  const names = holders.map(printable).join(', ')
+  return holders.length === 0
+    ? 'waiting: no device is known that can give its key…'
+    : `waiting for a device that can give its key: ${names}. Ctrl-C leaves it; the same command goes on later.`
 }
 
 /**

@@ -8,7 +8,7 @@ import { duration, fields, printable, shortId, size, table, time } from '../form
 import { judge, settled, waitOptions, wholeNumber } from '../records-wait.ts'
 import type { CommandSetup } from '../register.ts'
 import type { Session } from '../session.ts'
-import { fileWords, nameOf, pathOf, stateWord, stateWords, tallyWords } from '../states.ts'
+import { fileWords, nameOf, pathOf, sizeOf, stateWord, stateWords, tallyWords } from '../states.ts'
 
 /** Files asked for at a time. */
 const PAGE = 1000
@@ -104,7 +104,7 @@ export function registerFiles({ program, register }: CommandSetup): void {
       const path = `/api/v1/files/${segment(text)}/${verb}`
       const options = { answerMs: Number.POSITIVE_INFINITY }
       const info = await client.call<FileInfo>('POST', path, options, session.signal)
-      session.result(info, `${printable(info.name)} ${says}`)
+      session.result(info, `${printable(pathOf(info))} ${says}`)
     })
   }
 }
@@ -136,12 +136,12 @@ async function allFiles(
 }
 
 function listing(files: readonly FileSummary[]): string {
-  if (files.length === 0) return 'no files; add one with: cairn add --public PATH'
+  if (files.length === 0) return 'no files; add one with: cairn add PATH'
   return table(
     ['name', 'size', 'owner', 'changed', 'votes', 'where', 'id'],
     files.map((file) => [
       pathOf(file),
-      size(file.size),
+      sizeOf(file),
       nameOf(file.owner),
       time(file.updated),
       tallyWords(file.tally),
@@ -175,11 +175,11 @@ function infoText(info: FileInfo): string {
     ['name', pathOf(info)],
     ['file', info.file],
     ['CID', info.root],
-    ['SHA-256', info.sha256],
-    ['size', `${size(info.size)} (${info.size} bytes)`],
-    ['type', info.mediaType],
+    ['SHA-256', info.sha256 ?? undefined],
+    ['size', info.size === null ? sizeOf(info) : `${size(info.size)} (${info.size} bytes)`],
+    ['type', info.mediaType ?? undefined],
     ['owner', nameOf(info.owner)],
-    ['visible', 'public: to every member, and to anyone who knows the CID'],
+    ['visible', visibleWords(info)],
     ['added', time(info.added)],
     [
       'changed',
@@ -201,7 +201,7 @@ function infoText(info: FileInfo): string {
       `${version.number}${version.current ? ' (current)' : version.removed ? ' (removed)' : ''}`,
       time(version.time),
       `${nameOf(version.user)} on ${nameOf(version.device)}`,
-      size(version.size),
+      sizeOf(version),
       stateWords(version.state),
       tallyWords(version.tally),
       shortId(version.version),
@@ -211,4 +211,10 @@ function infoText(info: FileInfo): string {
     ? '\n\nSeveral current versions: they were made at the same time. An update joins them.'
     : ''
   return `${head}\n\n${versions}${conflict}`
+}
+
+function visibleWords({ visibility, name, owner }: FileInfo): string {
+  if (visibility === 'public') return 'public: to every member, and to anyone who knows the CID'
+  if (name === null) return `private: to ${nameOf(owner)}, and to those who were granted it`
+  return 'private: to its owner, and to those who were granted it'
 }

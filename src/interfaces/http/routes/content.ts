@@ -4,6 +4,7 @@ import type { NodeApi } from '../api.ts'
 import { contentDisposition, INERT_CONTENT_POLICY, safeMediaType } from '../content-headers.ts'
 import { matchesEtag, parseRange } from '../ranges.ts'
 import { objectOf, type Route, route } from '../route.ts'
+import { openVersion } from '../sealed.ts'
 import { sendAll } from '../streams.ts'
 import { pickVersion } from '../versions.ts'
 import { versionSchema } from './files.ts'
@@ -17,7 +18,7 @@ export function contentRoutes({ files }: Pick<NodeApi, 'files'>): Route[] {
       gives: 'the bytes',
       handle: async ({ params, query, request, response, signal }) => {
         const info = files.info(files.find(params.id ?? '').file)
-        const version = pickVersion(info, query.version)
+        const version = openVersion(info, pickVersion(info, query.version))
         const etag = `"${version.root}"`
         response.setHeader('ETag', etag)
         response.setHeader('Accept-Ranges', 'bytes')

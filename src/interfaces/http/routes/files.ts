@@ -1,8 +1,9 @@
 /** Files: add, list, look, change, remove, bring, hold, drop. */
+import { CairnError } from '../../../common/errors.ts'
 import { interfaceError } from '../../errors.ts'
 import type { NodeApi } from '../api.ts'
 import { answerWithProgress, NDJSON } from '../progress.ts'
-import { objectOf, ok, type Route, route } from '../route.ts'
+import { type Exchange, objectOf, ok, type Route, route } from '../route.ts'
 import { readUpload, uploadQuery } from '../upload.ts'
 import { pickVersion } from '../versions.ts'
 
@@ -23,6 +24,26 @@ export const versionSchema = {
   description: 'number or id of a version; the newest when it is missing',
 } as const
 
+/** Seconds that a fetch may take; without it a key is waited for ten minutes, bytes for as long as they come. */
+const fetchSeconds = { type: 'integer', minimum: 1, maximum: 86_400 } as const
+
+/** @throws FETCH_TIMEOUT after the seconds that the query says */
+async function within<T>(
+  { signal, query }: Exchange<{ readonly timeout?: number }>,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { timeout: seconds } = query
+  if (seconds === undefined) return work(signal)
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)])
+  try {
+    return await work(limited)
+  } catch (error) {
+    // What was waited for is the better answer.
+    if (error instanceof CairnError || !limited.aborted || signal.aborted) throw error
+    throw interfaceError('FETCH_TIMEOUT', { seconds }, error)
+  }
+}
+
 const UPLOAD_TYPES = ['application/octet-stream', 'multipart/form-data']
 
 export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
@@ -36,7 +57,7 @@ export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
       gives: `the file that was added; with Accept: ${NDJSON} lines of progress and then the file`,
       handle: async (exchange) => {
         const { options, bytes } = await readUpload(exchange)
-        const { name, visibility } = options
+        const { name } = options
         if (name === undefined) {
           throw interfaceError('BAD_REQUEST', {
             where: 'query.name',
@@ -44,13 +65,11 @@ export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
             allowed: 'a file name',
           })
         }
-        if (visibility === undefined) throw interfaceError('VISIBILITY_MISSING')
         const { signal } = exchange
         return answerWithProgress(
           exchange,
           201,
-          (onProgress) =>
-            files.add(bytes, { ...options, name, visibility }, { signal, onProgress }),
+          (onProgress) => files.add(bytes, { ...options, name }, { signal, onProgress }),
           ({ file }) => ({ Location: `/api/v1/files/${file}` }),
         )
       },
@@ -119,14 +138,52 @@ export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
     }),
     route('POST', '/api/v1/files/:id/fetch', {
       summary: 'Bring all bytes of a file to this device, verified',
-      query: objectOf({ version: versionSchema }),
-      gives: `what was fetched; with Accept: ${NDJSON} lines of progress before it`,
+      query: objectOf({ version: versionSchema, timeout: fetchSeconds }),
+      gives: `what was fetched; with Accept: ${NDJSON} lines of progress, and of what it waits for, before it`,
       handle: async (exchange) => {
         const info = files.info(files.find(exchange.params.id ?? '').file)
         const { version } = pickVersion(info, exchange.query.version)
+        return answerWithProgress(exchange, 200, (onProgress, onWait) =>
+          within(exchange, (signal) =>
+            files.fetch(info.file, { version }, { signal, onProgress, onWait }),
+          ),
+        )
+      },
+    }),
+    route('POST', '/api/v1/files/:id/unlock', {
+      summary: "Get the key of somebody else's private file, for reads of parts of it",
+      query: objectOf({ version: versionSchema, timeout: fetchSeconds }),
+      gives: 'the file',
+      handle: async (exchange) => {
+        const info = files.info(files.find(exchange.params.id ?? '').file)
+        const { version } = pickVersion(info, exchange.query.version)
+        return answerWithProgress(exchange, 200, async (onProgress, onWait) => {
+          await within(exchange, (signal) =>
+            files.unlock(info.file, { version }, { signal, onProgress, onWait }),
+          )
+          return files.info(info.file)
+        })
+      },
+    }),
+    route('POST', '/api/v1/files/:id/rekey', {
+      summary: 'Give a private file a new version with new keys, for those who may still read it',
+      gives: 'the version that was added',
+      handle: async (exchange) => {
+        const { file } = files.find(exchange.params.id ?? '')
         const { signal } = exchange
         return answerWithProgress(exchange, 200, (onProgress) =>
-          files.fetch(info.file, { version }, { signal, onProgress }),
+          files.rekey(file, { signal, onProgress }),
+        )
+      },
+    }),
+    route('POST', '/api/v1/files/:id/publish', {
+      summary: 'Make a private file public: a new version that everybody can read. For good',
+      gives: 'the version that was added',
+      handle: async (exchange) => {
+        const { file } = files.find(exchange.params.id ?? '')
+        const { signal } = exchange
+        return answerWithProgress(exchange, 200, (onProgress) =>
+          files.publish(file, { signal, onProgress }),
         )
       },
     }),
