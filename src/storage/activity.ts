@@ -1,6 +1,12 @@
 /** What happened to files: votes, grants, accesses and the answers to them. Pending records included. */
 import type { FileId, RecordId, UserId, VersionId } from '../chain/ids.ts'
-import { CHAIN_ORDER, STORED_COLUMNS, type StoredRecord, type StoredRow } from './record-table.ts'
+import {
+  CHAIN_ORDER,
+  MAX_ROWS,
+  STORED_COLUMNS,
+  type StoredRecord,
+  type StoredRow,
+} from './record-table.ts'
 import type { Database } from './sqlite.ts'
 
 export interface VoteEntry extends StoredRecord {
@@ -19,6 +25,8 @@ export interface Activity {
   /** Revocations of a grant, and releases for an access, wherever they stand: on any branch, or pending. */
   revocationsOf(grant: RecordId): StoredRecord[]
   releasesOf(access: RecordId): StoredRecord[]
+  /** Imports of a forerunner's data, in chain order, pending last. */
+  imports(): StoredRecord[]
   /**
    * All that happened to a file: its versions and removals, votes, grants and revocations, accesses and
    * releases. In chain order, pending last.
@@ -43,6 +51,9 @@ export function createActivity({
   const aboutId = db.prepare<StoredRow>(
     `SELECT ${STORED_COLUMNS} WHERE records.subject IS NOT NULL AND records.subject = ?
      AND type = ? ${CHAIN_ORDER}`,
+  )
+  const imports = db.prepare<StoredRow>(
+    `SELECT ${STORED_COLUMNS} WHERE records.type = 'legacy.import' ${CHAIN_ORDER} LIMIT ${MAX_ROWS}`,
   )
   const versionIds = (file: FileId): VersionId[] => [
     ...new Set(versionsOf(file).map(({ record }) => record.identity)),
@@ -83,6 +94,7 @@ export function createActivity({
         .filter(({ record }) => record.type.startsWith('holder.')),
     revocationsOf: (grant) => aboutId.all(grant, 'revoke').map(records.stored),
     releasesOf: (access) => aboutId.all(access, 'release').map(records.stored),
+    imports: () => imports.all().map(records.stored),
     accessesOf: (file) => about(file, 'access').sort(chainOrder),
     recordsOf: (file) =>
       [

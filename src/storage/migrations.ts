@@ -7,7 +7,7 @@
 import { DETAILS_SCHEMA } from './details.ts'
 import { storageError } from './errors.ts'
 import { PINS_SCHEMA } from './pins.ts'
-import { CHAIN_SCHEMA, PEOPLE_INDEX, SUMS } from './schema.ts'
+import { CHAIN_SCHEMA, IMPORTS_INDEX, PEOPLE_INDEX, SUMS } from './schema.ts'
 import type { Database } from './sqlite.ts'
 
 export interface Migration {
@@ -22,7 +22,9 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     format: 2,
     migrate: (db) =>
-      db.exec(`${DETAILS_SCHEMA} ${SUMS} DROP INDEX records_of_people; ${PEOPLE_INDEX}`),
+      db.exec(
+        `${DETAILS_SCHEMA} ${SUMS} DROP INDEX records_of_people; ${PEOPLE_INDEX} ${IMPORTS_INDEX}`,
+      ),
   },
 ]
 

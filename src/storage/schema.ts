@@ -112,3 +112,7 @@ ALTER TABLE files ADD COLUMN sum INTEGER;
 
 /** Format 2. */
 export const PEOPLE_INDEX = `CREATE INDEX records_of_people ON records (type) WHERE type IN ${PEOPLE_TYPES};`
+
+/** Format 2: imports of a forerunner's data are few, and listed as a whole. */
+export const IMPORTS_INDEX =
+  "CREATE INDEX records_of_imports ON records (type) WHERE type = 'legacy.import';"
