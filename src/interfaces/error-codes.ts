@@ -162,6 +162,16 @@ export const CODE_MEANINGS: Readonly<Record<string, CodeMeaning>> = {
   CERTIFICATE_TOO_LARGE: of(413, EXIT.failed),
   CERTIFICATE_NO_MAKER: UNAVAILABLE,
 
+  // data of a forerunner
+  LEGACY_NOTHING: of(400, EXIT.usage),
+  LEGACY_TWICE: USAGE,
+  LEGACY_SIZE: of(413, EXIT.usage),
+  LEGACY_JSON: USAGE,
+  LEGACY_CONTAINER: USAGE,
+  LEGACY_NOT_FOUND: NOT_FOUND,
+  LEGACY_DAMAGED: DAMAGED,
+  LEGACY_TOO_LONG: of(413, EXIT.failed),
+
   // the chain and its service
   NOT_ADMITTED: UNAVAILABLE,
   ALREADY_ADMITTED: CONFLICT,

@@ -32,6 +32,7 @@ import { createCopies } from '../services/files/copies.ts'
 import { fileError } from '../services/files/errors.ts'
 import { createFilesService, type FilesService } from '../services/files/files-service.ts'
 import { createIntegrity } from '../services/integrity.ts'
+import { createLegacy, type LegacyService } from '../services/legacy/legacy.ts'
 import { createMemoryTrim } from '../services/memory-trim.ts'
 import { createMiner } from '../services/miner.ts'
 import { createMining } from '../services/mining.ts'
@@ -62,6 +63,7 @@ export interface CairnNode extends Startable {
   readonly files: FilesService
   readonly votes: VotingService
   readonly certificates: CertificatesService
+  readonly legacy: LegacyService
   readonly invites: InvitesService
   readonly devices: DevicesService
   readonly recovery: RecoveryKit
@@ -294,6 +296,7 @@ async function assemble(
     members: explorer.members,
     files,
     votes: createVoting(fileComponents),
+    legacy: createLegacy({ store, records: chain, files, directory, params }),
     certificates: createCertificates(
       { store, signer: keys.signer, clock, metadataKeyOf: access.keys.metadataKeyOf },
       params,

@@ -5,6 +5,7 @@ import { registerCertificates } from './commands/certificates.ts'
 import { registerChain } from './commands/chain.ts'
 import { registerConfig } from './commands/config.ts'
 import { registerFiles } from './commands/files.ts'
+import { registerLegacy } from './commands/legacy.ts'
 import { registerMembers } from './commands/members.ts'
 import { registerNode } from './commands/node.ts'
 import { registerTransfer } from './commands/transfer.ts'
@@ -41,6 +42,7 @@ export function createProgram(init: RunInit, onUsage: (text: string) => void): C
   registerTransfer(setup)
   registerVotes(setup)
   registerCertificates(setup)
+  registerLegacy(setup)
   registerMembers(setup)
   registerChain(setup)
   registerConfig(setup)

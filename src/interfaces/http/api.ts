@@ -17,6 +17,7 @@ import type { Explorer } from '../../services/explorer/explorer.ts'
 import type { PeersView } from '../../services/explorer/peers-view.ts'
 import type { ChainApi, RecordsApi } from './api-chain.ts'
 import type { FilesApi, VotesApi } from './api-files.ts'
+import type { LegacyApi } from './api-legacy.ts'
 
 export type { Alarm, Check, Identity, NodeStatus } from '../../node/status.ts'
 export type { PeerSummary } from '../../services/explorer/peers-view.ts'
@@ -33,6 +34,7 @@ export interface NodeApi {
   readonly files: FilesApi
   readonly votes: VotesApi
   readonly certificates: CertificatesApi
+  readonly legacy: LegacyApi
   readonly chain: ChainApi
   readonly records: RecordsApi
   readonly members: MembersApi

@@ -10,6 +10,7 @@ import { certificateRoutes } from './routes/certificates.ts'
 import { chainRoutes } from './routes/chain.ts'
 import { contentRoutes } from './routes/content.ts'
 import { fileRoutes } from './routes/files.ts'
+import { legacyRoutes } from './routes/legacy.ts'
 import { memberRoutes } from './routes/members.ts'
 import { type NodeRoutesComponents, nodeRoutes } from './routes/node.ts'
 import { voteRoutes } from './routes/votes.ts'
@@ -37,6 +38,7 @@ export function createHttpApi(
     ...contentRoutes(node),
     ...voteRoutes(node),
     ...certificateRoutes(node),
+    ...legacyRoutes(node),
     ...chainRoutes(node),
     ...memberRoutes(node),
     route('GET', '/openapi.json', {

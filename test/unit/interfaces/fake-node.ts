@@ -263,6 +263,7 @@ export function createFakeNode() {
       },
       of: (file) => votes.filter((vote) => vote.file === file),
     },
+    legacy: { import: never, list: () => [], show: never, content: never, history: never },
     certificates: { of: async (version) => Buffer.from(`<html>${version}`) },
     chain: {
       summary: () => ({
