@@ -113,10 +113,18 @@ export function createReleasing(components: ReleasingComponents): KeyHolder {
 
   /** Anybody can sign a `release`; only a key holder's says that a key left. */
   const isRelease = ({ record, outcome }: StoredRecord, file: FileId, owner: UserId): boolean =>
-    record.device === self ||
-    outcome === 'applied' ||
-    userOf(record.device) === owner ||
-    isKeyHolder(state, file, record.device)
+    record.type === 'release' &&
+    (record.device === self ||
+      outcome === 'applied' ||
+      userOf(record.device) === owner ||
+      isNamed(record, file, owner))
+
+  /** By what the release says that it rests on, also where that was taken back since, or is not in the chain. */
+  const isNamed = ({ device, body }: RecordOf<'release'>, file: FileId, owner: UserId): boolean => {
+    const holder = body.holder === undefined ? undefined : store.record(body.holder)?.record
+    if (holder?.type !== 'holder.add' || holder.body.file !== file) return false
+    return userOf(holder.device) === owner && deviceIdOf(holder.body.device) === device
+  }
 
   const isReleased = (access: RecordId, file: FileId, owner: UserId): boolean =>
     projections.releasesOf(access).some((release) => isRelease(release, file, owner))

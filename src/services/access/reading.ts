@@ -1,0 +1,271 @@
+/**
+ * The reader: says on the chain that it reads somebody else's private file, waits for what the rules say, and asks
+ * the key holders for the key.
+ *
+ * owns: waiting, and that one read is one access, also over a restart
+ * does not own: whether it may (chain/state/grants.ts, and the key holder: releasing.ts), streams
+ *
+ * The key stays in memory for some minutes and is never written to the disk.
+ */
+import type { DeviceId, FileId, RecordId, UserId, VersionId } from '../../chain/ids.ts'
+import { REASONS } from '../../chain/reasons.ts'
+import { readRecordState } from '../../chain/state/records.ts'
+import type { Clock } from '../../common/clock.ts'
+import { codeOf } from '../../common/errors.ts'
+import type { Events } from '../../common/events.ts'
+import type { Logger } from '../../common/logger.ts'
+import { createDeadline } from '../../network/deadline.ts'
+import type { KeyAnswer } from '../../network/key-release/messages.ts'
+import type { ChainStore } from '../../storage/chain-store.ts'
+import type { VersionRecord } from '../../storage/projections.ts'
+import type { NodeEvents } from '../events.ts'
+import type { Directory } from '../explorer/directory.ts'
+import type { Publisher } from '../files/components.ts'
+import type { ReadableVersion, ReadingWork } from '../files/secrets.ts'
+import type { Gate } from '../people/gate.ts'
+import { accessError } from './errors.ts'
+import { deviceLabel, keyHoldersOf } from './key-holders.ts'
+import { createOwnAccesses } from './own-access.ts'
+
+export interface ReadingComponents {
+  readonly store: Pick<ChainStore, 'state' | 'meta' | 'setMeta'> & {
+    readonly projections: Pick<ChainStore['projections'], 'fileOf' | 'accessesOf' | 'grantsOf'>
+  }
+  readonly records: Publisher
+  readonly people: Pick<Gate, 'userOf'>
+  readonly directory: Pick<Directory, 'device' | 'userOf'>
+  readonly self: { readonly device: DeviceId; user(): UserId | undefined }
+  /** Asks a connected device for a key; see network/key-release/protocol.ts. */
+  readonly ask: (device: DeviceId, access: RecordId, signal: AbortSignal) => Promise<KeyAnswer>
+  /** Ids of the devices that are connected. */
+  readonly connected: () => ReadonlySet<string>
+  /** Opens a key that was sealed to this device for an access; undefined: it was not. */
+  readonly open: (sealed: Uint8Array, access: RecordId) => Promise<Uint8Array | undefined>
+  /** Whether a key opens a version's bytes; undefined: they are not here. */
+  readonly fits: (version: VersionRecord, key: Uint8Array) => Promise<boolean | undefined>
+  readonly events: Events<NodeEvents>
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export interface ReadingInit {
+  /** Milliseconds that one call waits at most. */
+  readonly patienceMs?: number
+}
+
+export interface ReadingService {
+  /**
+   * States that this user reads a version, also without a grant, so that the attempt stands in the log. Resolves
+   * to the access when the rules allow it; one whose key did not come is used again.
+   *
+   * @throws ACCESS_DENIED, ACCESS_UNCONFIRMED when the time is over, NOT_ADMITTED, and the signal's reason
+   */
+  requestAccess(wanted: ReadableVersion, work: ReadingWork): Promise<RecordId>
+  /**
+   * The key of a version's bytes, 32 bytes, from the first key holder that gives it.
+   *
+   * @throws as requestAccess, and KEY_HOLDER_AWAY when the time is over
+   */
+  contentKey(wanted: ReadableVersion, work: ReadingWork): Promise<Uint8Array>
+}
+
+/** A person waits for that long, and then is told for whom; the next call goes on. */
+const PATIENCE_MS = 10 * 60_000
+/** Milliseconds after which holders are asked again that said to come later. */
+const RETRY_MS = 5_000
+/** Milliseconds that a key stays in memory: that long one read may take in pieces. */
+const KEEP_MS = 10 * 60_000
+/** Keys in memory. */
+const MAX_KEYS = 1024
+
+interface Kept {
+  readonly access: RecordId
+  readonly key: Uint8Array
+}
+
+/** What a refusal by a key holder means in the words of the rules; others may pass. */
+const FINAL: Readonly<Partial<Record<string, keyof typeof REASONS>>> = {
+  REVOKED: 'ACCESS_REVOKED',
+  EXPIRED: 'ACCESS_EXPIRED',
+  USED_UP: 'ACCESS_USED_UP',
+}
+
+export function createReading(
+  components: ReadingComponents,
+  init: ReadingInit = {},
+): ReadingService {
+  const { store, records, directory, self, events, clock } = components
+  const logger = components.logger.child('reading')
+  const { state, projections } = store
+  const { people } = components
+  const own = createOwnAccesses({ store, people, clock, device: self.device })
+  const kept = new Map<VersionId, Kept>()
+  const stating = new Map<VersionId, Promise<RecordId>>()
+  /** Holders whose key opened nothing, by access: not asked for it again. */
+  const liars = new Map<RecordId, Set<DeviceId>>()
+
+  const keep = (version: VersionId, entry: Kept): void => {
+    kept.delete(version)
+    kept.set(version, entry)
+    const oldest = kept.keys().next().value
+    if (kept.size > MAX_KEYS && oldest !== undefined) kept.delete(oldest)
+    clock.after(KEEP_MS, () => {
+      if (kept.get(version) === entry) kept.delete(version)
+    })
+  }
+  const fileOf = (version: VersionId): FileId => projections.fileOf(version) ?? version
+
+  const publishAccess = async (version: VersionId): Promise<RecordId> => {
+    const file = fileOf(version)
+    const user = self.user()
+    const grant = user === undefined ? undefined : own.grantFor(file, user)
+    const before = own.unused(file, version, grant)
+    if (before !== undefined) return before
+    const body = { version, ...(grant === undefined ? {} : { grant }) }
+    return (await records.publish({ type: 'access', body })).identity
+  }
+  /** Two who read the same at once share one access. */
+  const stated = (version: VersionId): Promise<RecordId> => {
+    const running = stating.get(version)
+    if (running !== undefined) return running
+    const now = publishAccess(version).finally(() => stating.delete(version))
+    stating.set(version, now)
+    return now
+  }
+
+  /** Resolves when something happened that may change an answer, or after a time. */
+  const change = (signal: AbortSignal): Promise<void> =>
+    new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason)
+      const done = (): void => {
+        cancel()
+        for (const off of offs) off()
+        signal.removeEventListener('abort', done)
+        if (signal.aborted) reject(signal.reason)
+        else resolve()
+      }
+      const cancel = clock.after(RETRY_MS, done)
+      const offs = (['chain:tip', 'peer:connect'] as const).map((name) => events.on(name, done))
+      signal.addEventListener('abort', done, { once: true })
+    })
+
+  /** Runs `work` within the patience of one call; what stops it in the end is told by `late`. */
+  const patiently = async <T>(
+    work: ReadingWork,
+    run: (signal: AbortSignal, wait: (what: Wait) => void) => Promise<T>,
+  ): Promise<T> => {
+    const whole = createDeadline(clock, init.patienceMs ?? PATIENCE_MS, work.signal)
+    let waiting: Wait | undefined
+    try {
+      return await run(whole.signal, (what) => {
+        if (waiting?.name === what.name) return
+        waiting = what
+        work.onWait?.(what.told)
+      })
+    } catch (error) {
+      if (waiting === undefined || !whole.signal.aborted) throw error
+      if (!isTimeout(whole.signal.reason)) throw error
+      throw waiting.late()
+    } finally {
+      whole.end()
+    }
+  }
+
+  const allowed = async (
+    version: VersionId,
+    signal: AbortSignal,
+    wait: (what: Wait) => void,
+  ): Promise<RecordId> => {
+    for (;;) {
+      const access = kept.get(version)?.access ?? (await stated(version))
+      const place = readRecordState(state, access)
+      if (place?.outcome === 'applied') return access
+      if (place?.outcome === 'rejected') throw denied(place.code ?? 'ACCESS_NO_GRANT')
+      wait({
+        name: 'confirmation',
+        told: { for: 'confirmation', holders: [] },
+        late: () => accessError('ACCESS_UNCONFIRMED', { access }),
+      })
+      await change(signal)
+    }
+  }
+
+  /** A key that one of the connected holders gave and that opens the version; a refusal that is final. */
+  const askAll = async (
+    { version, record }: ReadableVersion,
+    access: RecordId,
+    holders: readonly DeviceId[],
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined> => {
+    let refusal: string | undefined
+    for (const holder of holders) {
+      if (!components.connected().has(holder) || liars.get(access)?.has(holder)) continue
+      let answer: KeyAnswer
+      try {
+        answer = await components.ask(holder, access, signal)
+      } catch (error) {
+        signal.throwIfAborted()
+        logger.debug('A key holder did not answer.', { peer: holder, code: codeOf(error) })
+        continue
+      }
+      if (answer.type === 'refused') {
+        logger.debug('A key holder gives no key.', { peer: holder, code: answer.code })
+        refusal ??= answer.code === 'ACCESS_DENIED' ? (answer.reason ?? '') : FINAL[answer.code]
+        continue
+      }
+      const key = await components.open(answer.sealed, access)
+      if (key !== undefined && (await components.fits(record, key)) !== false) return key
+      logger.warn('A key holder gave a key that does not open the file.', { peer: holder, version })
+      const caught = liars.get(access) ?? new Set()
+      if (liars.size < MAX_KEYS) liars.set(access, caught.add(holder))
+    }
+    if (refusal !== undefined) throw denied(refusal)
+    return undefined
+  }
+
+  return {
+    requestAccess: ({ version }, work) =>
+      patiently(work, (signal, wait) => allowed(version, signal, wait)),
+    contentKey: (wanted, work) =>
+      patiently(work, async (signal, wait) => {
+        const { version } = wanted
+        for (;;) {
+          const access = await allowed(version, signal, wait)
+          const here = kept.get(version)
+          if (here !== undefined) return here.key
+          const holders = keyHoldersOf(state, fileOf(version)).filter((id) => id !== self.device)
+          const key = await askAll(wanted, access, holders, signal)
+          if (key !== undefined) {
+            own.received(access)
+            liars.delete(access)
+            keep(version, { access, key })
+            return key
+          }
+          const names = holders.map((holder) => deviceLabel(directory, holder))
+          wait({
+            name: `key-holder ${names.join()}`,
+            told: { for: 'key-holder', holders: names },
+            late: () => accessError('KEY_HOLDER_AWAY', { holders: names.join(', '), access }),
+          })
+          await change(signal)
+        }
+      }),
+  }
+}
+
+interface Wait {
+  readonly name: string
+  readonly told: Parameters<NonNullable<ReadingWork['onWait']>>[0]
+  readonly late: () => Error
+}
+
+/** @param reason - a code of the rules, or what a peer says it is */
+function denied(reason: string): Error {
+  const known = Object.hasOwn(REASONS, reason) ? REASONS[reason as keyof typeof REASONS] : undefined
+  const why = known ?? 'A key holder refuses it.'
+  return accessError('ACCESS_DENIED', { reason: known === undefined ? null : reason, why })
+}
+
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === 'TimeoutError'
+}
