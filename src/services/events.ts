@@ -5,7 +5,14 @@ import type { RecordType, SignedRecord } from '../chain/record.ts'
 export interface NodeEvents {
   /** A record is stored here and not yet in a block of the best chain. */
   'record:pending': { record: SignedRecord; own: boolean }
-  'record:confirmed': { record: RecordId; type: RecordType; block: BlockId; height: number }
+  /** `visibility`: of the version that it makes, if it makes one. */
+  'record:confirmed': {
+    record: RecordId
+    type: RecordType
+    block: BlockId
+    height: number
+    visibility?: 'public' | 'private'
+  }
   /** A record cannot enter this chain as it is; its own device signs it again. */
   'record:stranded': { record: RecordId; device: DeviceId }
   'block:connect': { block: BlockId; height: number; records: number }

@@ -128,8 +128,9 @@ export function createOpening(components: OpeningComponents): Opening {
       all = true
       offs.push(
         events.on('record:pending', ({ record }) => look(record)),
-        events.on('record:confirmed', ({ record, type }) => {
-          if (!WATCHED.has(type)) return
+        events.on('record:confirmed', ({ record, type, visibility }) => {
+          // Not read before it is known to matter: a long sync tells of every record.
+          if (!WATCHED.has(type) || visibility === 'public') return
           const stored = store.record(record)
           if (stored !== undefined) look(stored.record)
         }),

@@ -208,8 +208,10 @@ export function createImporter(components: ImporterComponents, init: ImporterIni
         height: block.height,
         records: records.length,
       })
-      for (const { id, type } of records) {
-        events.emit('record:confirmed', { record: id, type, block: block.id, height: block.height })
+      const where = { block: block.id, height: block.height }
+      for (const { id, type, body } of records) {
+        const version = 'visibility' in body ? { visibility: body.visibility } : {}
+        events.emit('record:confirmed', { record: id, type, ...where, ...version })
       }
     }
     const tip = store.tip()
