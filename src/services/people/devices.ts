@@ -3,7 +3,8 @@ import { type DeviceId, deviceKeyOf, type RecordId, type UserId } from '../../ch
 import { checkName } from '../../chain/names.ts'
 import type { SignedRecord, Statement } from '../../chain/record.ts'
 import { MAX_REASON_CHARACTERS } from '../../chain/record-bodies.ts'
-import { isBackup, listDevices, readDevice } from '../../chain/state/devices.ts'
+import { isBackup, listDevices, readDevice, readRevocation } from '../../chain/state/devices.ts'
+import { listInvites } from '../../chain/state/invites.ts'
 import { assert } from '../../common/errors.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { PersonEntry } from '../../storage/people-table.ts'
@@ -12,7 +13,7 @@ import { peopleError } from './errors.ts'
 import type { KeySharing } from './key-sharing.ts'
 
 export interface DevicesComponents {
-  readonly store: Pick<ChainStore, 'state' | 'recordsAt'>
+  readonly store: Pick<ChainStore, 'state' | 'recordsAt' | 'record'>
   readonly records: {
     publish(statement: Statement, signal?: AbortSignal): Promise<SignedRecord>
   }
@@ -76,6 +77,14 @@ export function createDevicesService(components: DevicesComponents): DevicesServ
     }
   }
 
+  /** Invites that the device made, with which its thief could bring in another. */
+  const openInvitesOf = (entry: PersonEntry): RecordId[] =>
+    listInvites(store.state)
+      .filter(({ id, invite }) => invite.issuer === entry.user && !invite.used && madeBy(id, entry))
+      .map(({ id }) => id)
+  const madeBy = (id: RecordId, { device }: PersonEntry): boolean =>
+    store.record(id)?.record.device === device
+
   const referenceTo = (entry: PersonEntry): { device: Uint8Array; admission: RecordId } => {
     const device = deviceKeyOf(entry.device)
     assert(device !== undefined, 'a listed device has a key')
@@ -90,7 +99,10 @@ export function createDevicesService(components: DevicesComponents): DevicesServ
       if (characters > MAX_REASON_CHARACTERS || !reason.isWellFormed()) {
         throw peopleError('REVOKE_REASON', { characters, limit: MAX_REASON_CHARACTERS })
       }
-      if (readDevice(store.state, device)?.active === false) {
+      const through = throughOf(entry)
+      const former = readRevocation(store.state, device)
+      // One who stole it may have revoked it themselves, far ahead: the lowest place counts.
+      if (former !== undefined && former.sequence <= through.sequence) {
         throw peopleError('DEVICE_REVOKED', { name })
       }
       const others = listDevices(store.state).filter(
@@ -101,8 +113,12 @@ export function createDevicesService(components: DevicesComponents): DevicesServ
           !isBackup(store.state, id, state),
       )
       if (others.length === 0 && !force) throw peopleError('DEVICE_LAST', { name })
-      const body = { ...referenceTo(entry), through: throughOf(entry), reason }
+      const body = { ...referenceTo(entry), through, reason }
       const record = await records.publish({ type: 'device.revoke', body }, signal)
+      for (const invite of openInvitesOf(entry)) {
+        await records.publish({ type: 'invite.cancel', body: { invite } }, signal)
+      }
+      // After the revocation, never before: the new key is what the revoked device does not have.
       await sharing.settle()
       return { device, name, record: record.id }
     },

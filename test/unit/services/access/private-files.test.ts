@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { CID } from 'multiformats/cid'
 import { networkIdOf } from '../../../../src/chain/params.ts'
 import { readDevice } from '../../../../src/chain/state/devices.ts'
+import { readInvite } from '../../../../src/chain/state/invites.ts'
 import { readUserKeys } from '../../../../src/chain/state/users.ts'
 import { publicKeyOf } from '../../../../src/common/crypto.ts'
 import { sealKey, sealPurposes } from '../../../../src/services/access/seals.ts'
@@ -203,6 +204,12 @@ describe('keys of a person', () => {
       await phone.opening.idle()
       assert.equal(phone.files.find(NAME).file, before.file)
 
+      const invite = await phone.chain.publish({
+        type: 'invite',
+        body: { key: seedOf('invite'), role: 'member', ownDevice: true, expires: START + 1e9 },
+      })
+      await phone.tell(ada)
+      await mine(ada, phone, bob)
       await ada.devices.revoke('phone', { reason: 'lost on a train' }, signal)
       await ada.tell(phone, bob)
       await mine(ada, phone, bob)
@@ -210,6 +217,7 @@ describe('keys of a person', () => {
       assert.ok(user !== undefined)
       assert.equal(readUserKeys(ada.store.state, user).length, 2)
       assert.equal(readDevice(ada.store.state, phone.device)?.active, false)
+      assert.equal(readInvite(ada.store.state, invite.id)?.used, true)
       const after = await add(ada, 'new', 'new.txt')
       await ada.tell(phone)
       await phone.opening.idle()
