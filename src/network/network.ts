@@ -13,6 +13,8 @@ import { createConnectionLimits } from './connection-limits.ts'
 import { createGossip, type Gossip, type GossipChain } from './gossip.ts'
 import { createHeliaNode } from './helia.ts'
 import { type CairnLibp2p, createHost, type Host, type HostDecisions } from './host.ts'
+import { createKeyProtocol, type KeyProtocol } from './key-release/protocol.ts'
+import { createKeyServer, type KeyHolder } from './key-release/server.ts'
 import { createPairServer, type PairDecisions } from './pair/server.ts'
 import { createPeers, type PeerMemory, type Peers, type PeersInit } from './peers.ts'
 import type { SyncChain } from './sync/chain.ts'
@@ -38,6 +40,8 @@ export interface NetworkComponents {
   readonly decisions?: HostDecisions
   /** Who is taken in when asked; without it nobody. */
   readonly pairing?: PairDecisions
+  /** Decides which keys of private files leave this device; without it none. */
+  readonly keyHolder?: KeyHolder
   /** Makes the transfer of content over this host, between members. */
   readonly transfer?: (libp2p: CairnLibp2p) => HostPart
   readonly onConnect?: (device: DeviceId) => void
@@ -61,6 +65,8 @@ export interface Network extends Startable {
   readonly gossip: Gossip
   readonly sync: SyncRunner
   readonly helia: Helia
+  /** Asks connected members for keys of private files. */
+  readonly askKey: KeyProtocol['ask']
 }
 
 /** @throws `PEER_ADDRESS`; `start` throws `P2P_PORT_IN_USE`, `P2P_LISTEN` */
@@ -107,6 +113,17 @@ export async function createNetwork(
     { pubsub: libp2p.services.pubsub, chain, clock, logger, requestSync: sync.request },
     { network },
   )
+  const keys = createKeyProtocol({ libp2p: members, clock, logger })
+  const { keyHolder } = components
+  const keyParts: Startable[] =
+    keyHolder === undefined
+      ? []
+      : [
+          {
+            start: () => keys.start(createKeyServer({ holder: keyHolder, clock, logger })),
+            stop: () => keys.stop(),
+          },
+        ]
   const { pairing } = components
   const pair =
     pairing === undefined
@@ -150,6 +167,7 @@ export async function createNetwork(
     ...(transfer === undefined ? [] : [transfer]),
     heliaNode,
     ...pair,
+    ...keyParts,
     createConnectionLimits({ host, clock }),
     { start: () => protocol.start(server), stop: () => protocol.stop() },
     host,
@@ -164,6 +182,7 @@ export async function createNetwork(
     gossip,
     sync,
     helia: heliaNode.helia,
+    askKey: keys.ask,
     start: () => startAll(parts),
     stop: () => stopAll(parts),
   }
