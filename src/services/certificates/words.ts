@@ -57,7 +57,7 @@ function provesWords(facts: CertificateFacts): string[] {
       ? 'The block that the device knew when it signed is not contained.'
       : `The signature was made after block ${seen.height} (sealed ${utc(seen.time)}) existed: it names that block.`,
     `It was made before block ${block.height} (sealed ${utc(block.time)}), which holds it.`,
-    `The blocks ${block.height} to ${tip.height} (${facts.confirmations} in all, the last one of ${utc(tip.time)}) follow each other, each with its work and its seal: ${workWords(facts.work)}.`,
+    `The blocks ${block.height} to ${tip.height} (${facts.confirmations} in all, the last one of ${utc(tip.time)}) follow each other, each with its work and its seal; the work comes to ${workWords(facts.work)}.`,
     facts.fromGenesis && facts.gaps === 0
       ? `The headers of all blocks since the founding of the network (${utc(facts.founded)}; ${facts.headers} in all) are contained and keep to the rules of work, difficulty and time.`
       : `The headers of ${count(facts.headers, 'block')} are contained; ${facts.gaps === 0 ? 'those before them are' : 'some between them are'} left out.`,
@@ -115,7 +115,7 @@ export function memberWords({ userName, user, deviceName, device }: CertifiedMem
 /** Hashes that a processor core makes in a second, as a measure for people. */
 const HASHES_PER_SECOND = 1_000_000n
 
-/** `work of 1,200,000 expected hashes (about 1 second of one processor core at a million a second)`. */
+/** `1,200,000 expected hashes (about 1 second of one processor core at a million a second)`. */
 export function workWords(work: string): string {
   const seconds = BigInt(work) / HASHES_PER_SECOND
   const time =
@@ -126,7 +126,7 @@ export function workWords(work: string): string {
         : seconds < 172_800n
           ? `about ${count(Number(seconds / 3_600n), 'hour')}`
           : `about ${seconds / 86_400n} days`
-  return `work of ${grouped(work)} expected hashes (${time} of one processor core at a million a second)`
+  return `${grouped(work)} expected hashes (${time} of one processor core at a million a second)`
 }
 
 /** `2026-11-21 14:05:09 UTC`; a number where there is no such date. */

@@ -93,7 +93,9 @@ export function createHistory({
           throw legacyError('LEGACY_TOO_LONG', { limit: MAX_BLOCKS })
         const votes = [...votesIn(verifications.get(hash)), ...votesOf(version, nameOf)]
         if (votes.length > 0) verifications.set(hash, verification(votes))
-        contracts.set(hash, contract(version, hash, accesses, nameOf))
+        // The format knows files by their hash: equal ones have one contract.
+        const one = contract(version, hash, accesses, nameOf)
+        contracts.set(hash, joined(contracts.get(hash), one))
       }
     }
     const reputation: Dict = new Map(
@@ -158,7 +160,7 @@ export function createHistory({
     hash: string,
     accesses: readonly StoredRecord[],
     nameOf: (user: string | null) => string,
-  ): PythonValue {
+  ): Dict {
     const permissions: Dict = new Map()
     for (const { grant } of projections.grantsOf(file)) {
       if (grant.record.type !== 'grant' || grant.outcome !== 'applied') continue
@@ -177,24 +179,26 @@ export function createHistory({
       if (found.expires !== null) permission.set('expires_at', naive(found.expires))
       permissions.set(nameOf(user), permission)
     }
-    return dict({
-      file_hash: hash,
-      owner: nameOf(owner),
-      permissions,
-      access_log: accesses
-        .filter(({ place, outcome }) => place !== undefined && outcome !== 'waiting')
-        .map((access) =>
-          dict({
-            user: nameOf(access.record.user),
-            action: 'download',
-            success: access.outcome === 'applied',
-            timestamp: naive(access.record.time),
-          }),
-        ),
-      is_public:
-        (record.type === 'file.add' || record.type === 'file.update') &&
-        record.body.visibility === 'public',
-    })
+    return new Map(
+      dict({
+        file_hash: hash,
+        owner: nameOf(owner),
+        permissions,
+        access_log: accesses
+          .filter(({ place, outcome }) => place !== undefined && outcome !== 'waiting')
+          .map((access) =>
+            dict({
+              user: nameOf(access.record.user),
+              action: 'download',
+              success: access.outcome === 'applied',
+              timestamp: naive(access.record.time),
+            }),
+          ),
+        is_public:
+          (record.type === 'file.add' || record.type === 'file.update') &&
+          record.body.visibility === 'public',
+      }),
+    )
   }
 
   /** The chain: in the order of the real one, times never falling. */
@@ -222,6 +226,18 @@ export function createHistory({
     }
     return blocks
   }
+}
+
+/** Two contracts over the same bytes: the owner of the first, what both allow, and what happened under both. */
+function joined(first: PythonValue | undefined, second: Dict): Dict {
+  if (!(first instanceof Map)) return second
+  const result: Dict = new Map(first as ReadonlyMap<string, PythonValue>)
+  const log = [first, second].flatMap((each) => (each.get('access_log') ?? []) as PythonValue[])
+  const allowed = [first, second].flatMap((each) => [...((each.get('permissions') ?? []) as Dict)])
+  result.set('permissions', new Map(allowed))
+  result.set('access_log', log)
+  result.set('is_public', first.get('is_public') === true || second.get('is_public') === true)
+  return result
 }
 
 /** The first nonce whose hash begins with the zeros. */
