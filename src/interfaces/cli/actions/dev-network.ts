@@ -33,6 +33,7 @@ export async function runDevNetwork(session: Session, loaded: LoadedConfig): Pro
       if (first !== undefined) await writeFile(peers, JSON.stringify(first.node.peers.export()))
       const config = {
         ...values,
+        admission: 'open' as const,
         name: user,
         device_name: device,
         port: asked('port'),
