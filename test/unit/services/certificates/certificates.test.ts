@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { admissionMessage } from '../../../../src/chain/admissions.ts'
+import {
+  admissionMessage,
+  invitedMessage,
+  sponsoredMessage,
+} from '../../../../src/chain/admissions.ts'
 import { decodeCertificate, signCertificate } from '../../../../src/chain/certificate.ts'
 import { checkCertificate } from '../../../../src/chain/certificate-check.ts'
 import type { CertificateFacts } from '../../../../src/chain/certificate-facts.ts'
 import type { ContentId, UserId, VersionId } from '../../../../src/chain/ids.ts'
+import { networkIdOf } from '../../../../src/chain/params.ts'
 import { meetsDifficulty } from '../../../../src/chain/pow.ts'
 import type { RecordBody } from '../../../../src/chain/record.ts'
 import { detailsShape } from '../../../../src/chain/record-bodies.ts'
@@ -28,6 +33,7 @@ import {
   handClock,
   seedOf,
   testParams,
+  userStatement,
 } from '../../../helpers/chain-node.ts'
 
 const START = 1_700_000_100_000
@@ -386,6 +392,84 @@ describe('certificates', () => {
       ['open', 'device'],
     )
     await phone.chain.stop()
+  })
+
+  it('a member on an invite: the invite, who made it and who answered it are contained', async () => {
+    const rules = { ...params, admission: 'invite' as const }
+    const time = clock.now()
+    const host = createChainNode('ada', { clock, params: rules })
+    const guest = createChainNode('carol', { clock, params: rules })
+    await host.chain.start()
+    await guest.chain.start()
+    await host.join()
+    const oneTime = seedOf('one-time key')
+    const invite = await host.publish({
+      type: 'invite',
+      body: {
+        key: publicKeyOf('ed25519', oneTime),
+        role: 'member',
+        ownDevice: false,
+        expires: time + 60_000,
+      },
+    })
+    const statement = userStatement('carol', rules)
+    if (statement.type !== 'user.create') assert.fail()
+    const { encryptionKey, userKey, recoveryKey, restoreKey } = statement.body
+    const admission = {
+      network: networkIdOf(rules),
+      user: null,
+      device: guest.device,
+      encryptionKey,
+      userKeys: { userKey, recoveryKey, restoreKey },
+    }
+    const proof = {
+      type: 'invite' as const,
+      invite: invite.identity,
+      signature: signEd25519(oneTime, invitedMessage(admission, invite.identity)),
+      sponsor: publicKeyOf('ed25519', seedOf('ada')),
+      time,
+      countersignature: signEd25519(
+        seedOf('ada'),
+        sponsoredMessage(admission, invite.identity, time),
+      ),
+    }
+    await guest.publish({ ...statement, body: { ...statement.body, proof } })
+    const added = await guest.publish({ type: 'file.add', body: publicBody('of a guest') })
+    const records = guest.store.pending().map(({ record }) => record.bytes)
+    await host.chain.acceptRecords(records, guest.device)
+    clock.time += 2_000
+    while ((await host.mine()) !== undefined) clock.time += 2_000
+    const made = createCertificates(
+      {
+        store: host.store,
+        signer: { device: host.device, sign: (message) => signEd25519(seedOf('ada'), message) },
+        clock,
+        metadataKeyOf: async () => undefined,
+      },
+      rules,
+    )
+    const page = await made.of(added.identity, signal)
+    const shown = checkCertificatePage(page)
+    assert.deepEqual(
+      shown.members.map(({ userName, by }) => [userName, by]),
+      [
+        ['ada', 'founder'],
+        ['carol', 'invite'],
+      ],
+    )
+    // Without the invite nothing shows that she was admitted.
+    const { signature: _, ...unsigned } = decodeCertificate(proofOf(page))
+    const found = host.store.record(invite.id)?.place ?? assert.fail()
+    const cited = unsigned.cited.filter(
+      ({ height, index }) => height !== found.height || index !== found.index,
+    )
+    assert.equal(cited.length, unsigned.cited.length - 1)
+    const without = signCertificate({ ...unsigned, cited }, (message) =>
+      signEd25519(seedOf('ada'), message),
+    )
+    assert.throws(() => checkCertificate(without), failsAs('member'))
+    await host.chain.stop()
+    await guest.chain.stop()
   })
 
   it('what is pending, refused or unknown has no certificate', async () => {
