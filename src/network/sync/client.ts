@@ -61,6 +61,8 @@ export interface SyncClientInit {
 const PATIENCE_MS = 5000
 /** Headers of the first page, the next ones are larger: so that the first bodies come soon. */
 const FIRST_HEADERS = 250
+/** Pages of checked headers whose bodies are on their way or wait: the verifier checks them in turn with bodies. */
+const PAGES_AHEAD = 4
 /** Headers without a better chain: 11 days of mining without a pause; 40 MB of ids. */
 const MAX_USELESS_HEADERS = 500_000
 /** Pages of headers in one run that show no more work than those before them: reorgs of the peer meanwhile. */
@@ -92,13 +94,12 @@ export function createSyncClient(
     let stale = 0
     let locator = chain.locator().slice(0, MAX_LOCATOR_IDS)
     let early = false
-    // Bodies of two pages are on their way or wait while the headers of the next are checked.
+    // Bodies of some pages are on their way or wait while the headers of the next are checked.
     const bodies = createBodyWindows(peer, chain, signal, (blocks) => {
       taken.blocks += blocks
       progress()
     })
-    let before: Promise<void> = Promise.resolve()
-    let taking: Promise<void> = Promise.resolve()
+    const taking: Promise<void>[] = []
     let pageSize = Math.min(FIRST_HEADERS, limit)
 
     /** Takes one page; false: it was the last one. */
@@ -118,10 +119,10 @@ export function createSyncClient(
       for (const id of plan.wanted) wanted.push(id)
       if (plan.more) {
         useless = 0
-        await before
-        before = taking
-        taking = bodies.take(wanted.splice(0))
-        taking.catch(() => {})
+        if (taking.length >= PAGES_AHEAD) await taking.shift()
+        const handedOver = bodies.take(wanted.splice(0))
+        handedOver.catch(() => {})
+        taking.push(handedOver)
       } else if (useless > maxHeaders) {
         throw networkError('SYNC_TOO_MANY_HEADERS', { peer: peer.id, limit: maxHeaders })
       }
@@ -138,10 +139,10 @@ export function createSyncClient(
       while (await takePage());
     } finally {
       // What came before a failure is imported, and its own failure counts less.
-      await taking.catch(() => {})
+      await Promise.allSettled(taking)
       await bodies.imported().catch(() => {})
     }
-    await taking
+    await Promise.all(taking)
     await bodies.imported()
     if (early) return
     // A peer's best chain never loses work, so what it claimed it must be able to show.
