@@ -240,6 +240,7 @@ export const CODE_MEANINGS: Readonly<Record<string, CodeMeaning>> = {
   CHAIN_EMPTY: UNAVAILABLE,
   BLOCK_NOT_STORED: NOT_FOUND,
   KEYSTORE_DAMAGED: DAMAGED,
+  KEYS_LOCKED: of(423, EXIT.refused),
   KEYS_EXPOSED: of(500, EXIT.refused),
 
   // the operating system's own

@@ -4,13 +4,15 @@ import type { CID } from 'multiformats/cid'
 import type { NetworkId } from '../chain/ids.ts'
 import { type NetworkParams, networkIdOf } from '../chain/params.ts'
 import { type Clock, systemClock } from '../common/clock.ts'
+import { codeOf } from '../common/errors.ts'
 import type { Logger } from '../common/logger.ts'
 import { type PeersConfig, readPeersFile } from '../network/peers-file.ts'
 import { type ContentBlockstore, createContentBlockstore } from '../storage/blockstore.ts'
 import type { ChainStore } from '../storage/chain-store.ts'
 import { type DataDirectory, openDataDirectory } from '../storage/data-directory.ts'
+import { storageError } from '../storage/errors.ts'
 import { type Journal, openJournal } from '../storage/journal.ts'
-import { openKeystore } from '../storage/keystore.ts'
+import { type Keystore, openKeystore } from '../storage/keystore.ts'
 import { createPins, type PinBook } from '../storage/pins.ts'
 import type { Database } from '../storage/sqlite.ts'
 import { openChain } from './chain-database.ts'
@@ -21,6 +23,7 @@ import type { NodeOptions } from './options.ts'
 export interface Ground {
   readonly directory: DataDirectory
   readonly identity: NodeIdentity
+  readonly keystore: Keystore
   readonly peers: PeersConfig | undefined
   readonly params: NetworkParams
   readonly network: NetworkId
@@ -59,6 +62,7 @@ export async function openGround(
   }
   try {
     const keystore = openKeystore({ path: directory.keys, randomBytes: clock.randomBytes, logger })
+    await unlock(keystore, options.passphrase, directory.keys)
     const identity = openIdentity(keystore)
     const { params, founded } = await chooseNetwork(
       { keySeed: identity.keySeed, device: identity.device, clock, logger },
@@ -84,6 +88,7 @@ export async function openGround(
     return {
       directory,
       identity,
+      keystore,
       peers,
       params,
       network: networkIdOf(params),
@@ -101,5 +106,24 @@ export async function openGround(
   } catch (error) {
     close()
     throw error
+  }
+}
+
+/** @throws `KEYS_LOCKED`, `PASSPHRASE_WRONG` when no other is given, `LOCKED_*` */
+async function unlock(
+  keystore: Keystore,
+  ask: NodeOptions['passphrase'],
+  path: string,
+): Promise<void> {
+  let wrong: unknown
+  while (keystore.locked) {
+    const passphrase = await ask?.(wrong !== undefined)
+    if (passphrase === undefined) throw wrong ?? storageError('KEYS_LOCKED', { path })
+    try {
+      await keystore.unlock(passphrase)
+    } catch (error) {
+      if (codeOf(error) !== 'PASSPHRASE_WRONG') throw error
+      wrong = error
+    }
   }
 }

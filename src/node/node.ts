@@ -45,6 +45,7 @@ import { createVerifier } from '../services/verifier.ts'
 import { createVoting, type VotingService } from '../services/voting.ts'
 import { createNodeBlockstore } from '../storage/chain-blocks.ts'
 import { condemnDatabase } from '../storage/database.ts'
+import type { Keystore } from '../storage/keystore.ts'
 import { damagedRows } from '../storage/row-check.ts'
 import { startError } from './chain-database.ts'
 import { type Ground, openGround } from './ground.ts'
@@ -67,6 +68,8 @@ export interface CairnNode extends Startable {
   readonly invites: InvitesService
   readonly devices: DevicesService
   readonly recovery: RecoveryKit
+  /** Protection of the keys at rest. */
+  readonly keys: Pick<Keystore, 'protected' | 'protect'>
   readonly peers: PeersView
   readonly content: PublicContent
   readonly events: Events<NodeEvents>
@@ -304,6 +307,7 @@ async function assemble(
     invites: people.invites,
     devices: access.devices,
     recovery: createRecoveryKit({ store, secret: keys.recoverySecret, user: () => chain.user }),
+    keys: ground.keystore,
     peers: createPeersView({ peers: network.peers, directory }, params),
     content: createPublicContent({ store, content, broker: transfer.broker }),
     events,

@@ -35,6 +35,12 @@ export interface NodeOptions {
   readonly maxStorageBytes?: number
   /** Bytes per second that are sent to other devices; default: no limit. */
   readonly uploadBytesPerSecond?: number
+  /**
+   * Asked when the keys are under a passphrase; undefined: nobody knows it.
+   *
+   * @param wrong - what was given before does not open them
+   */
+  readonly passphrase?: (wrong: boolean) => Promise<string | undefined>
   /** Version of the software, for the status. */
   readonly version: string
   readonly logger: Logger

@@ -42,6 +42,9 @@ export const STORAGE_ERRORS = {
   KEYSTORE_DAMAGED: {
     says: 'The key "{name}" in {path} is missing or damaged. Put the keys directory back from a copy, or recover with the recovery kit.',
   },
+  KEYS_LOCKED: {
+    says: 'The keys in {path} are under a passphrase. Start on a terminal to be asked for it, or give it in a file (--passphrase-file) or in the environment (CAIRN_PASSPHRASE).',
+  },
   /** Others may read a secret and that cannot be changed. */
   KEYS_EXPOSED: {
     says: 'Others may read {path} and its permissions cannot be changed ({reason}). Make it readable by its owner alone.',

@@ -15,6 +15,10 @@ import type { CertificatesService } from '../../services/certificates/certificat
 import type { NodeEvents } from '../../services/events.ts'
 import type { Explorer } from '../../services/explorer/explorer.ts'
 import type { PeersView } from '../../services/explorer/peers-view.ts'
+import type { DevicesService } from '../../services/people/devices.ts'
+import type { InvitesService } from '../../services/people/invites.ts'
+import type { RecoveryKit } from '../../services/people/recovery-kit.ts'
+import type { Keystore } from '../../storage/keystore.ts'
 import type { ChainApi, RecordsApi } from './api-chain.ts'
 import type { FilesApi, VotesApi } from './api-files.ts'
 import type { LegacyApi } from './api-legacy.ts'
@@ -28,6 +32,12 @@ export type PeersApi = PeersView
 export type ContentApi = PublicContent
 
 export type CertificatesApi = CertificatesService
+export type { InviteView } from '../../services/people/invites.ts'
+export type InvitesApi = InvitesService
+export type DevicesApi = DevicesService
+export type RecoveryApi = RecoveryKit
+/** Protection of the keys at rest; no key goes over it. */
+export type KeysApi = Pick<Keystore, 'protected' | 'protect'>
 
 export interface NodeApi {
   readonly identity: Identity
@@ -38,6 +48,10 @@ export interface NodeApi {
   readonly chain: ChainApi
   readonly records: RecordsApi
   readonly members: MembersApi
+  readonly invites: InvitesApi
+  readonly devices: DevicesApi
+  readonly recovery: RecoveryApi
+  readonly keys: KeysApi
   readonly peers: PeersApi
   readonly content: ContentApi
   readonly events: Pick<Events<NodeEvents>, 'onAny'>

@@ -13,6 +13,7 @@ import { fileRoutes } from './routes/files.ts'
 import { legacyRoutes } from './routes/legacy.ts'
 import { memberRoutes } from './routes/members.ts'
 import { type NodeRoutesComponents, nodeRoutes } from './routes/node.ts'
+import { peopleRoutes } from './routes/people.ts'
 import { voteRoutes } from './routes/votes.ts'
 import { createHttpServer, type HttpServerInit } from './server.ts'
 
@@ -41,6 +42,7 @@ export function createHttpApi(
     ...legacyRoutes(node),
     ...chainRoutes(node),
     ...memberRoutes(node),
+    ...peopleRoutes(node),
     route('GET', '/openapi.json', {
       summary: 'This document',
       open: true,

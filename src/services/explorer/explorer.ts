@@ -6,10 +6,16 @@
  */
 import type { CID } from 'multiformats/cid'
 import { TARGET_INTERVAL_MS } from '../../chain/difficulty.ts'
-import { type BlockId, deviceIdOf, type RecordId, type UserId } from '../../chain/ids.ts'
+import {
+  type BlockId,
+  type DeviceId,
+  deviceIdOf,
+  type RecordId,
+  type UserId,
+} from '../../chain/ids.ts'
 import { inclusionOf } from '../../chain/mempool.ts'
 import type { NetworkParams } from '../../chain/params.ts'
-import { readDevice } from '../../chain/state/devices.ts'
+import { isBackup, readDevice } from '../../chain/state/devices.ts'
 import { readReputation } from '../../chain/state/reputation.ts'
 import { readRules } from '../../chain/state/rules.ts'
 import { readUser } from '../../chain/state/users.ts'
@@ -76,6 +82,10 @@ export function createExplorer(
 ): Explorer {
   const { store, directory, self } = components
 
+  const roleOf = (id: DeviceId): DeviceSummary['role'] => {
+    const device = readDevice(store.state, id)
+    return device !== undefined && isBackup(store.state, id, device) ? 'backup' : 'member'
+  }
   const recordSummary = (stored: StoredRecord): RecordSummary => {
     const { record } = stored
     const user = record.user ?? (record.type === 'user.create' ? record.identity : null)
@@ -267,6 +277,7 @@ export function createExplorer(
         const connected = components.connected()
         return directory.devices().map((entry) => ({
           device: entry.device,
+          role: roleOf(entry.device),
           name: entry.deviceName,
           user: directory.user(entry.user),
           self: entry.device === self.device,

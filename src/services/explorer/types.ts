@@ -84,6 +84,8 @@ export interface DeviceSummary {
   readonly name: string
   readonly user: Named
   readonly self: boolean
+  /** `backup`: it stores and reads nothing. */
+  readonly role: 'member' | 'backup'
   readonly active: boolean
   readonly connected: boolean
   /** Newest sequence known of it. */

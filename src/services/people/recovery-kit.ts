@@ -15,6 +15,8 @@ export interface RecoveryKit {
    * @throws WORDS_COUNT, WORDS_UNKNOWN, WORDS_CHECKSUM, RECOVERY_OTHER
    */
   test(words: string): void
+  /** Whether the kit is on this device. */
+  readonly here: boolean
   /** Whether `test` succeeded once on this device. */
   readonly tested: boolean
 }
@@ -50,6 +52,9 @@ export function createRecoveryKit(components: {
         throw peopleError('RECOVERY_OTHER')
       }
       store.setMeta(TESTED, utf8('yes'))
+    },
+    get here() {
+      return secret() !== undefined
     },
     get tested() {
       return store.meta(TESTED) !== undefined

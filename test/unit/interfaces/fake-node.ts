@@ -264,6 +264,10 @@ export function createFakeNode() {
       of: (file) => votes.filter((vote) => vote.file === file),
     },
     legacy: { import: never, list: () => [], show: never, content: never, history: never },
+    invites: { create: never, list: () => [], cancel: never },
+    devices: { revoke: never, rename: never },
+    recovery: { here: false, tested: false, show: never, test: never },
+    keys: { protected: false, protect: never },
     certificates: { of: async (version) => Buffer.from(`<html>${version}`) },
     chain: {
       summary: () => ({

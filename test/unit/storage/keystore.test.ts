@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createLogger, type Logger } from '../../../src/common/logger.ts'
+import { toHex } from '../../../src/common/bytes.ts'
+import { createLogger, type Logger, silentLogger } from '../../../src/common/logger.ts'
 import { KEY_NAMES, type Keystore, openKeystore } from '../../../src/storage/keystore.ts'
 import { temporaryDirectories, thrownCode } from './temporary.ts'
 
@@ -135,5 +137,110 @@ describe('storage/keystore', () => {
     const secret = Buffer.from(open(path).require('device')).toString('hex')
     assert.ok(lines.length > 0)
     assert.ok(lines.every((line) => !line.includes(secret)))
+  })
+})
+
+describe('storage/keystore: under a passphrase', function () {
+  this.timeout(20_000)
+  const directory = temporaryDirectories()
+  const cost = { n: 2, r: 1, p: 1 }
+  const open = (path: string): Keystore =>
+    openKeystore({
+      path,
+      randomBytes: (length) => new Uint8Array(randomBytes(length)),
+      logger: silentLogger,
+      cost,
+    })
+  const made = (): { path: string; secrets: Uint8Array[] } => {
+    const path = join(directory(), 'keys')
+    const keystore = open(path)
+    keystore.ensure(KEY_NAMES)
+    return { path, secrets: KEY_NAMES.map((name) => keystore.require(name)) }
+  }
+  const secretsOf = (keystore: Keystore): Uint8Array[] =>
+    KEY_NAMES.map((name) => keystore.require(name))
+  const text = (path: string): string =>
+    KEY_NAMES.map((name) => readFileSync(join(path, `${name}.key`), 'utf8')).join('\n')
+
+  it('set: the files say nothing without it, and everything with it', async () => {
+    const { path, secrets } = made()
+    const keystore = open(path)
+    assert.deepEqual([keystore.protected, keystore.locked], [false, false])
+    await keystore.protect('correct horse')
+    assert.deepEqual([keystore.protected, keystore.locked], [true, false])
+    assert.deepEqual(secretsOf(keystore), secrets)
+    for (const secret of secrets) assert.equal(text(path).includes(toHex(secret)), false)
+
+    const again = open(path)
+    assert.equal(again.locked, true)
+    assert.equal(
+      thrownCode(() => again.get('device')),
+      'KEYS_LOCKED',
+    )
+    await assert.rejects(again.unlock('wrong horse'), { code: 'PASSPHRASE_WRONG' })
+    await assert.rejects(again.unlock(''), { code: 'PASSPHRASE_EMPTY' })
+    await again.unlock('correct horse')
+    assert.deepEqual(secretsOf(again), secrets)
+  })
+
+  it('a secret that comes later is protected too', async () => {
+    const { path } = made()
+    const keystore = open(path)
+    await keystore.protect('a')
+    keystore.put('recovery', new Uint8Array(32).fill(7))
+    assert.equal(text(path).includes('07'.repeat(32)), false)
+    const again = open(path)
+    await again.unlock('a')
+    assert.deepEqual(again.get('recovery'), new Uint8Array(32).fill(7))
+  })
+
+  it('clear: they can be read without it', async () => {
+    const { path, secrets } = made()
+    const keystore = open(path)
+    await keystore.protect('a')
+    await keystore.protect(undefined)
+    assert.deepEqual([keystore.protected, keystore.locked], [false, false])
+    assert.deepEqual(secretsOf(open(path)), secrets)
+  })
+
+  it('whatever a crash leaves of a change, either passphrase opens all', async () => {
+    const states: (string | undefined)[] = [undefined, 'old', 'new']
+    for (const before of states) {
+      for (const after of states) {
+        const { path, secrets } = made()
+        const keystore = open(path)
+        if (before !== undefined) await keystore.protect(before)
+        const files = KEY_NAMES.map((name) => join(path, `${name}.key`))
+        const old = files.map((file) => readFileSync(file))
+        await keystore.protect(after)
+        const changed = files.map((file) => readFileSync(file))
+        for (let done = 1; done < files.length; done++) {
+          for (const [index, file] of files.entries()) {
+            writeFileSync(file, (index < done ? changed[index] : old[index]) ?? '')
+          }
+          for (const passphrase of [before, after]) {
+            if (passphrase === undefined) continue
+            const found = open(path)
+            await found.unlock(passphrase)
+            assert.deepEqual(secretsOf(found), secrets, `${before} to ${after}, ${done} done`)
+          }
+        }
+      }
+    }
+  })
+
+  it('finds damage, also to the lock', async () => {
+    const { path } = made()
+    await open(path).protect('a')
+    const file = join(path, 'device.key')
+    const content = JSON.parse(readFileSync(file, 'utf8'))
+    for (const key of ['lock', 'secret']) {
+      const first = content[key].startsWith('0') ? '1' : '0'
+      writeFileSync(file, JSON.stringify({ ...content, [key]: first + content[key].slice(1) }))
+      assert.equal(
+        thrownCode(() => open(path).locked),
+        'KEYSTORE_DAMAGED',
+      )
+    }
   })
 })

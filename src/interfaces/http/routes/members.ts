@@ -1,6 +1,11 @@
 /** Users, devices, peers. */
-import type { NodeApi } from '../api.ts'
+import type { DeviceSummary, NodeApi } from '../api.ts'
 import { objectOf, ok, type Route, route } from '../route.ts'
+
+/** A device, and since when it is connected, or when it last was (milliseconds UTC). */
+export interface SeenDevice extends DeviceSummary {
+  readonly seen: number | null
+}
 
 export function memberRoutes({ members, peers }: Pick<NodeApi, 'members' | 'peers'>): Route[] {
   return [
@@ -12,7 +17,14 @@ export function memberRoutes({ members, peers }: Pick<NodeApi, 'members' | 'peer
     route('GET', '/api/v1/devices', {
       summary: 'Their devices',
       gives: '{items}',
-      handle: () => ok({ items: members.devices() }),
+      handle: () => {
+        const peersById = new Map(peers.list().map((peer) => [peer.device, peer]))
+        const items = members.devices().map((device): SeenDevice => {
+          const since = peersById.get(device.device)?.since ?? null
+          return { ...device, seen: device.self ? null : since }
+        })
+        return ok({ items })
+      },
     }),
     route('GET', '/api/v1/peers', {
       summary: 'Devices that this node is connected with or knows addresses of',

@@ -10,11 +10,13 @@ export interface FullStatus extends NodeStatus {
   readonly pid: number
   readonly now: number
   readonly memory: number
+  /** Whether the recovery kit is on this device, and whether somebody typed its words once. */
+  readonly recovery: { readonly here: boolean; readonly tested: boolean }
   readonly urls: { readonly api: string | null; readonly gateway: string | null }
 }
 
 export interface NodeRoutesComponents {
-  readonly node: Pick<NodeApi, 'status' | 'check'>
+  readonly node: Pick<NodeApi, 'status' | 'check' | 'recovery'>
   readonly stream: EventStream
   readonly clock: Clock
   /** Where the servers listen, when they do. */
@@ -46,6 +48,7 @@ export function nodeRoutes({ node, stream, clock, urls, shutdown }: NodeRoutesCo
           pid: process.pid,
           now: clock.now(),
           memory: process.memoryUsage.rss(),
+          recovery: { here: node.recovery.here, tested: node.recovery.tested },
           urls: urls(),
         }
         return ok(status)
