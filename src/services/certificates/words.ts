@@ -92,7 +92,14 @@ function statedWords(facts: CertificateFacts): string[] {
 function notProvenWords(facts: CertificateFacts): string[] {
   const users = new Set(facts.sealers.map(({ user, device }) => user ?? device))
   const own = facts.sealers.every(({ user }) => user !== null && user === facts.author.user)
+  const strangers = facts.sealers.filter(({ user }) => user === null)
+  const strange = strangers.reduce((sum, { blocks }) => sum + blocks, 0)
   return [
+    ...(strange === 0
+      ? []
+      : [
+          `That whoever sealed ${count(strange, 'block')} of these is a member: their admissions are not contained.`,
+        ]),
     'The times are those of the clocks of the devices that sealed the blocks, held within bounds by each other. They are no time stamp of an authority and have no force of law by themselves.',
     own
       ? 'All of these blocks were sealed by devices of the same user who signed the version: nobody else vouches for the times.'

@@ -23,7 +23,7 @@ export async function certificate(
   const path = `/api/v1/files/${segment(file)}`
   const info = await client.get<FileInfo>(path, {}, session.signal)
   const wanted = options.version === undefined ? undefined : String(options.version)
-  const { version, name } = pickVersion(info, wanted)
+  const { version, name, visibility } = pickVersion(info, wanted)
   const target =
     typeof output === 'string' ? output : `${localName(name ?? 'private-file')}.certificate.html`
   if (target !== '-' && force !== true && (await exists(target))) {
@@ -49,6 +49,11 @@ export async function certificate(
   } catch (error) {
     await rm(part, { force: true })
     throw interfaceError('TARGET_UNWRITABLE', { path: target, why: messageOf(error) }, error)
+  }
+  if (visibility === 'private') {
+    session.note(
+      'note: with this page, a member of the network can read name, type, size and SHA-256 of this file’s versions, not their content.',
+    )
   }
   session.result(
     { path: target, file: info.file, version, size: page.length },

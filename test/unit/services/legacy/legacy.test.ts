@@ -85,7 +85,7 @@ describe('imports of a forerunner’s data', () => {
       const added = await ada.files.add(bytesOf('something'), options, work)
       const body = {
         version: added.version as VersionId,
-        parts: [{ kind: 'contracts' as const, sha256: new Uint8Array(32), size: 1, entries: 1 }],
+        parts: [{ kind: 'blockchain' as const, sha256: new Uint8Array(32), size: 1, entries: 1 }],
       }
       const record = await ada.publisher.publish({ type: 'legacy.import', body })
       await assert.rejects(legacy.content(record.id, signal), { code: 'LEGACY_CONTAINER' })
