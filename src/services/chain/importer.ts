@@ -238,6 +238,21 @@ export function createImporter(components: ImporterComponents, init: ImporterIni
     events.emit('chain:alarm', differs)
   }
 
+  /** Revocations that come with these blocks and are not known here. */
+  const newRevocations = (blocks: readonly Block[]): SignedRecord[] =>
+    blocks.flatMap(({ body }) =>
+      body.records.filter(({ type, id }) => type === 'device.revoke' && !store.hasRecord(id)),
+    )
+
+  /** On a branch that is not the best they are pending; who is shut out is to be known all the same. */
+  const tellAside = (records: readonly SignedRecord[]): void => {
+    for (const { id } of records) {
+      const stored = store.record(id)
+      if (stored === undefined || stored.place !== undefined) continue
+      events.emit('record:pending', { record: stored.record, own: stored.own })
+    }
+  }
+
   /** One attempt in one transaction; false when there is nothing better than the tip. */
   const attempt = (blocks: readonly Block[]): boolean => {
     let log: SwitchLog | undefined
@@ -256,10 +271,14 @@ export function createImporter(components: ImporterComponents, init: ImporterIni
       return halted ?? (dissent.stops(store.tip().chainwork) ? differs : undefined)
     },
     import: (blocks) => {
+      const revocations = newRevocations(blocks)
       let stored = false
       for (;;) {
         try {
-          if (!attempt(blocks)) return tellStop()
+          if (!attempt(blocks)) {
+            tellAside(revocations)
+            return tellStop()
+          }
         } catch (error) {
           if (!(error instanceof Unconnectable)) throw error
           // The attempt was rolled back whole; what it brought is stored before the culprit can be marked.

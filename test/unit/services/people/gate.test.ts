@@ -60,6 +60,17 @@ describe('gate', () => {
     assert.ok(await node.mine())
   }
 
+  /** Gives all blocks of one to another. */
+  const copy = async (from: ChainNode, to: ChainNode): Promise<void> => {
+    for (let height = 1; height <= from.store.tip().height; height += 1) {
+      const id = from.store.idAt(height)
+      const header = id && from.store.headerBytes(id)
+      const body = id && from.store.body(id)
+      assert.ok(header && body)
+      await to.chain.acceptBlock(header, body, from.device)
+    }
+  }
+
   const signed = (name: string, parts: Partial<UnsignedRecord>): SignedRecord => {
     const unsigned = {
       network,
@@ -212,16 +223,7 @@ describe('gate', () => {
     await take(phone)
     await mine(ada)
     const other = createChainNode('ada', { params, clock })
-    const blocks = (node: ChainNode): { id: string; header: Uint8Array; body: Uint8Array }[] =>
-      Array.from({ length: node.store.tip().height }, (_, at) => {
-        const id = node.store.idAt(at + 1)
-        const header = id && node.store.headerBytes(id)
-        const body = id && node.store.body(id)
-        assert.ok(id && header && body)
-        return { id, header, body }
-      })
-    for (const { header, body } of blocks(ada))
-      await other.chain.acceptBlock(header, body, ada.device)
+    await copy(ada, other)
     await revoked(phone)
     await mine(ada)
     assert.equal(readDevice(ada.store.state, idOf('phone'))?.active, false)
@@ -230,9 +232,7 @@ describe('gate', () => {
       await other.publish(invite(`other ${expires}`, clock.now() + expires))
       await mine(other)
     }
-    for (const { header, body } of blocks(other)) {
-      await ada.chain.acceptBlock(header, body, other.device)
-    }
+    await copy(other, ada)
     assert.equal(ada.store.tip().id, other.store.tip().id)
     assert.equal(readDevice(ada.store.state, idOf('phone'))?.active, true)
     assert.equal(gate.admit(idOf('phone')), false)
@@ -241,6 +241,30 @@ describe('gate', () => {
     const { projections } = ada.store
     const kept = { ...projections, peopleRecords: () => [] }
     assert.equal((await gateOf(ada, kept)).admit(idOf('phone')), false)
+  })
+
+  it('is out also when only a branch that lost says so', async () => {
+    const phone = addition('phone')
+    const tablet = addition('tablet')
+    await take(phone)
+    await take(tablet)
+    await mine(ada)
+    const other = createChainNode('ada', { params, clock })
+    await copy(ada, other)
+    // Not this device's own: that it would say again.
+    const by = { name: 'tablet', sequence: 1, previous: tablet.id, user: userOf(ada) }
+    const revoke = revocation(by, { name: 'phone', admission: phone.id })
+    await other.chain.acceptRecords([revoke.bytes], ada.device)
+    await mine(other)
+    for (const expires of [1, 2]) {
+      await ada.publish(invite(`here ${expires}`, clock.now() + expires))
+      await mine(ada)
+    }
+    const { id } = ada.store.tip()
+    assert.ok(gate.admit(idOf('phone')))
+    await copy(other, ada)
+    assert.equal(ada.store.tip().id, id)
+    assert.equal(gate.admit(idOf('phone')), false)
   })
 
   it('another person, or a device that is out, shuts nobody out', async () => {
@@ -287,13 +311,7 @@ describe('gate', () => {
     assert.ok(its.isMember(idOf('member')))
     await take(addition('phone'))
     await mine(ada)
-    for (let height = 1; height <= ada.store.tip().height; height += 1) {
-      const id = ada.store.idAt(height)
-      const header = id && ada.store.headerBytes(id)
-      const body = id && ada.store.body(id)
-      assert.ok(header && body)
-      await fresh.chain.acceptBlock(header, body, ada.device)
-    }
+    await copy(ada, fresh)
     assert.equal(its.admit(idOf('member'), true), false)
     assert.ok(its.admit(ada.device))
   })
