@@ -171,15 +171,15 @@ export function createReading(
     }
   }
 
+  /** Resolves when the rules allow it. */
   const allowed = async (
-    version: VersionId,
+    access: RecordId,
     signal: AbortSignal,
     wait: (what: Wait) => void,
-  ): Promise<RecordId> => {
+  ): Promise<void> => {
     for (;;) {
-      const access = kept.get(version)?.access ?? (await stated(version))
       const place = readRecordState(state, access)
-      if (place?.outcome === 'applied') return access
+      if (place?.outcome === 'applied') return
       if (place?.outcome === 'rejected') throw denied(place.code ?? 'ACCESS_NO_GRANT')
       wait({
         name: 'confirmation',
@@ -225,12 +225,18 @@ export function createReading(
 
   return {
     requestAccess: ({ version }, work) =>
-      patiently(work, (signal, wait) => allowed(version, signal, wait)),
+      patiently(work, async (signal, wait) => {
+        const access = kept.get(version)?.access ?? (await stated(version))
+        await allowed(access, signal, wait)
+        return access
+      }),
     contentKey: (wanted, work) =>
       patiently(work, async (signal, wait) => {
         const { version } = wanted
+        const access = kept.get(version)?.access ?? (await stated(version))
         for (;;) {
-          const access = await allowed(version, signal, wait)
+          // Again each time: a reorg may have denied it.
+          await allowed(access, signal, wait)
           const here = kept.get(version)
           if (here !== undefined) return here.key
           const holders = keyHoldersOf(state, fileOf(version)).filter((id) => id !== self.device)
