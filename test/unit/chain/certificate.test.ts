@@ -272,6 +272,9 @@ describe('certificates of forgers', () => {
   it('devices are admitted, once, with proof, and speak for their own user', () => {
     const { ada, bob, bodies, subject, founding } = world()
     refused('member', { bodies, subject: { height: 2, index: 0 }, cited: [subject] })
+    const unknown = withThird(bodies, bob.say(fileAdd('of nobody')))
+    const third = { height: 3, index: 0 }
+    refused('member', { bodies: unknown, subject: third, cited: [{ height: 1, index: 0 }, third] })
     const mallory = signer('mallory')
     const claims = mallory.say(userCreate('mallory', { type: 'founder' }))
     refused('member', { bodies: withThird(bodies, claims), subject })

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import {
   admissionMessage,
@@ -481,6 +483,26 @@ describe('certificates', () => {
     })
     const user = ada.chain.user as VersionId
     await assert.rejects(service.of(user, signal), { code: 'CERTIFICATE_REFUSED' })
+  })
+
+  it('a page of format 1 stays right in every later version', () => {
+    const path = join(import.meta.dirname, '../../../fixtures/certificate-1.html')
+    const old = checkCertificatePage(new Uint8Array(readFileSync(path)))
+    assert.deepEqual(
+      [old.details?.name, old.confirmations, old.votes[0]?.comment, old.sealers.length],
+      ['deed.txt', 2, 'I was there', 2],
+    )
+  })
+
+  it('what cannot be seen, or turns the direction of writing, is shown as a mark', () => {
+    const every = Array.from({ length: 0x110000 }, (_, point) => point)
+      .filter((point) => /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(String.fromCodePoint(point)))
+      .map((point) => String.fromCodePoint(point))
+      .join('')
+    const shown = new TextDecoder().decode(
+      certificatePage({ ...facts, network: every }, proofOf(page)),
+    )
+    assert.ok(!/[\p{Cf}\p{Zl}\p{Zp}]/u.test(shown))
   })
 
   it('of a long chain the headers between are left out', () => {
