@@ -80,6 +80,17 @@ describe('pairing', function () {
     await until(held, 'the vault has the file', WAIT_MS)
   })
 
+  it('in an open network too', async () => {
+    const open = await people.start('Olga', { admission: 'open' })
+    await settled(open)
+    const { code } = await open.invites.create({ kind: 'device' })
+    const joined = await people.join('tablet', code)
+    assert.equal(joined.user, open.identity.user)
+    const tablet = await people.start('tablet')
+    await settled(open, tablet)
+    assert.equal(open.members.users().length, 1)
+  })
+
   it('a stranger, also one with a peers file, is not connected', async () => {
     const peersFile = join(people.dirOf('Ada'), 'peers-file.json')
     await writeFile(peersFile, JSON.stringify(ada.peers.export()))

@@ -1,0 +1,13 @@
+/** Joins a network and ends, in a process that may be killed: node joiner-process.ts <directory> <code>. */
+import { silentLogger } from '../../../src/common/logger.ts'
+import { joinNetwork } from '../../../src/node/joining.ts'
+
+const [dataDir = '', code = ''] = process.argv.slice(2)
+process.stdout.write('begins\n')
+const names = { user: 'Ben', device: 'desktop' }
+const joined = await joinNetwork(
+  { dataDir, code, names, logger: silentLogger },
+  AbortSignal.timeout(20_000),
+)
+process.stdout.write(`${JSON.stringify(joined)}\n`)
+process.exit(0)
