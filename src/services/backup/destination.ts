@@ -1,0 +1,43 @@
+/**
+ * Where backups are kept: a folder, a database, object storage, an IPFS pinning service. All of them keep named
+ * objects of bytes and know nothing of what is in them; one acceptance suite runs against all.
+ */
+
+export type DestinationKind = 'folder' | 'postgres' | 's3' | 'gcs' | 'ipfs'
+
+/** What a destination says of an object. */
+export interface StoredObject {
+  /** As it was given to `put`: letters, digits, `-`, `_`, `.` and `/`, at most 200. */
+  readonly name: string
+  /** Bytes. */
+  readonly size: number
+  /** Milliseconds UTC. */
+  readonly stored: number
+}
+
+export interface PutOptions {
+  readonly signal: AbortSignal
+  /** Words for people who look at the destination itself: what this is, how large, how many blocks. */
+  readonly label?: string
+}
+
+export interface Destination {
+  readonly kind: DestinationKind
+  /** Tells destinations of one kind apart, for people and in logs; never a secret. */
+  readonly name: string
+  /**
+   * Stores an object, whole or not at all, durable when it resolves; overwrites one of the same name.
+   *
+   * @throws DESTINATION_UNREACHABLE, DESTINATION_REFUSED (credentials, permission), DESTINATION_FULL,
+   *   DESTINATION_TOO_LARGE, the signal's reason
+   */
+  put(name: string, bytes: Uint8Array, options: PutOptions): Promise<void>
+  /** The bytes as the destination has them now, not from a cache. @throws also OBJECT_NOT_FOUND */
+  get(name: string, signal: AbortSignal): Promise<Uint8Array>
+  /** Objects whose name begins so; newest last. */
+  list(prefix: string, signal: AbortSignal): Promise<readonly StoredObject[]>
+  /** Idempotent. */
+  remove(name: string, signal: AbortSignal): Promise<void>
+  /** Lets connections go. Idempotent. */
+  close(): Promise<void>
+}
