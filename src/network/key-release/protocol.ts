@@ -44,8 +44,8 @@ export interface KeyProtocolComponents {
 
 /** Streams per connection: a reader asks for some files at a time. */
 const MAX_STREAMS = 8
-/** Answers in the making, of all peers together; each holds a few hundred bytes. */
-const MAX_ANSWERS = 64
+/** Answers in the making, of all peers together: all streams of sixty peers, each a few hundred bytes. */
+const MAX_ANSWERS = 512
 /** Milliseconds for one exchange, as both sides count them: the holder may have to sign and flush a record. */
 const EXCHANGE_MS = 30_000
 /** Milliseconds for a message of some hundred bytes to come or go. */

@@ -47,7 +47,18 @@ export interface Network {
   again(of: Sharer): KeyExchange
 }
 
-export async function withNetwork(run: (network: Network) => Promise<void>): Promise<void> {
+/** Takes a request for a key to another device, instead of a plain call. */
+export type Carry = (
+  from: DeviceId,
+  to: DeviceId,
+  access: RecordId,
+  signal: AbortSignal,
+) => Promise<KeyAnswer>
+
+export async function withNetwork(
+  run: (network: Network) => Promise<void>,
+  carry?: Carry,
+): Promise<void> {
   await withDirectory(async (dir) => {
     const clock = handClock(START)
     const revoked = new Set<DeviceId>()
@@ -67,7 +78,8 @@ export async function withNetwork(run: (network: Network) => Promise<void>): Pro
           directory: createDirectory({ projections: store.projections, events }),
           self: { device, user: () => chain.user },
           content,
-          ask: async (to, access) => {
+          ask: async (to, access, signal) => {
+            if (carry !== undefined) return carry(device, to, access, signal)
             const other = sharers.get(to)
             if (other === undefined) throw networkError('KEY_STREAM', { peer: to })
             other.asked.push(device)
