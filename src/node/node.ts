@@ -12,7 +12,7 @@ import { createEvents, type Events } from '../common/events.ts'
 import { type Startable, startAll, stopAll } from '../common/lifecycle.ts'
 import { createNetwork } from '../network/network.ts'
 import { createTransfer, type Transfer } from '../network/transfer/transfer.ts'
-import { createAccess } from '../services/access/access.ts'
+import { type Access, createAccess } from '../services/access/access.ts'
 import { createAdmission } from '../services/admission.ts'
 import { createAnnouncer } from '../services/announcer.ts'
 import {
@@ -29,7 +29,6 @@ import { createVerifyChain, type VerifyChain } from '../services/explorer/verify
 import { createCollector } from '../services/files/collector.ts'
 import type { FilesComponents } from '../services/files/components.ts'
 import { createCopies } from '../services/files/copies.ts'
-import { fileError } from '../services/files/errors.ts'
 import { createFilesService, type FilesService } from '../services/files/files-service.ts'
 import { createIntegrity } from '../services/integrity.ts'
 import { createLegacy, type LegacyService } from '../services/legacy/legacy.ts'
@@ -67,6 +66,8 @@ export interface CairnNode extends Startable {
   readonly legacy: LegacyService
   readonly invites: InvitesService
   readonly devices: DevicesService
+  readonly grants: Access['grants']
+  readonly holders: Access['holders']
   readonly recovery: RecoveryKit
   /** Protection of the keys at rest. */
   readonly keys: Pick<Keystore, 'protected' | 'protect'>
@@ -122,6 +123,26 @@ async function assemble(
     },
     { params },
   )
+  const directory = createDirectory({ projections: store.projections, events })
+  const connected = (): ReadonlySet<string> => new Set<string>(network.peers.connected())
+  const self = { device: keys.device, user: () => chain.user }
+  const access = createAccess(
+    {
+      store,
+      records: chain,
+      directory,
+      secrets: keys.secrets,
+      people: people.gate,
+      self,
+      content,
+      ask: (device, record, signal) => network.askKey(device, record, signal),
+      connected,
+      events,
+      clock,
+      logger,
+    },
+    { network: ground.network },
+  )
   const firstSync = Promise.withResolvers<void>()
   let transfer: Transfer | undefined
   const network = await createNetwork(
@@ -134,6 +155,7 @@ async function assemble(
       logger,
       decisions: people.gate,
       pairing: people.pairing,
+      keyHolder: access.keyHolder,
       transfer: (libp2p) => {
         transfer = createTransfer(
           {
@@ -167,25 +189,6 @@ async function assemble(
   if (transfer === undefined) throw new Error('the network makes the transfer')
   people.gate.onChange(() => network.host.recheck())
 
-  const directory = createDirectory({ projections: store.projections, events })
-  const connected = (): ReadonlySet<string> => new Set<string>(network.peers.connected())
-  const self = { device: keys.device, user: () => chain.user }
-  const sealed = ({ version }: { version: string }): Promise<never> =>
-    Promise.reject(fileError('FILE_SEALED', { file: version }))
-  const access = createAccess(
-    {
-      store,
-      records: chain,
-      directory,
-      secrets: keys.secrets,
-      self,
-      events,
-      clock,
-      logger,
-      reading: () => ({ requestAccess: sealed, contentKey: sealed }),
-    },
-    { network: ground.network },
-  )
   const explorer = createExplorer(
     { store, directory, self, connected, events },
     { network: ground.network, params },
@@ -306,6 +309,8 @@ async function assemble(
     ),
     invites: people.invites,
     devices: access.devices,
+    grants: access.grants,
+    holders: access.holders,
     recovery: createRecoveryKit({ store, secret: keys.recoverySecret, user: () => chain.user }),
     keys: ground.keystore,
     peers: createPeersView({ peers: network.peers, directory }, params),

@@ -1,34 +1,21 @@
 /** What keeps private files private and lets those read them who may, put together. */
-import type { DeviceId, NetworkId, UserId } from '../../chain/ids.ts'
-import type { Clock } from '../../common/clock.ts'
-import type { Events } from '../../common/events.ts'
+import type { NetworkId, UserId } from '../../chain/ids.ts'
 import type { Startable } from '../../common/lifecycle.ts'
-import type { Logger } from '../../common/logger.ts'
-import type { ChainStore } from '../../storage/chain-store.ts'
-import type { NodeEvents } from '../events.ts'
-import type { Directory } from '../explorer/directory.ts'
-import type { Publisher } from '../files/components.ts'
 import type { FileSecrets } from '../files/secrets.ts'
 import { createDevicesService, type DevicesService } from '../people/devices.ts'
 import { createKeySharing } from '../people/key-sharing.ts'
 import { createKeyring, type KeyringComponents } from '../people/keyring.ts'
 import { createFileKeys, type FileKeys } from './file-keys.ts'
-import { createFileSecrets, type Reading } from './file-secrets.ts'
+import { createFileSecrets } from './file-secrets.ts'
+import { createKeyExchange, type KeyExchange, type KeyExchangeComponents } from './key-exchange.ts'
 import { createOpening } from './opening.ts'
 
-export interface AccessComponents {
-  readonly store: ChainStore
-  readonly records: Publisher
-  readonly directory: Directory
+export interface AccessComponents extends Omit<KeyExchangeComponents, 'keys' | 'secret'> {
+  /** X25519 secrets that are on this device. */
   readonly secrets: KeyringComponents['secrets']
-  readonly self: { readonly device: DeviceId; user(): UserId | undefined }
-  readonly events: Events<NodeEvents>
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly reading: (keys: FileKeys) => Reading
 }
 
-export interface Access {
+export interface Access extends Pick<KeyExchange, 'grants' | 'holders' | 'keyHolder'> {
   readonly keys: FileKeys
   readonly secrets: FileSecrets
   readonly devices: DevicesService
@@ -40,15 +27,19 @@ export function createAccess(
   components: AccessComponents,
   init: { readonly network: NetworkId },
 ): Access {
-  const { store, records, directory, self, events, clock, logger } = components
+  const { store, records, directory, secrets, self, events, clock, logger } = components
   const user = (): UserId | undefined => self.user()
-  const keyring = createKeyring({ store, events, secrets: components.secrets, user }, init)
+  const keyring = createKeyring({ store, events, secrets, user }, init)
   const keys = createFileKeys({ store, keyring, self, clock }, init)
   const sharing = createKeySharing({ store, records, keyring, self, events, clock, logger }, init)
+  const exchange = createKeyExchange({ ...components, keys, secret: secrets.device }, init)
   return {
     keys,
-    secrets: createFileSecrets({ keys, reading: components.reading(keys), user }),
+    grants: exchange.grants,
+    holders: exchange.holders,
+    keyHolder: exchange.keyHolder,
+    secrets: createFileSecrets({ keys, reading: exchange.reading, user }),
     devices: createDevicesService({ store, records, directory, sharing, user }),
-    parts: [createOpening({ store, keys, events, clock, logger }), sharing],
+    parts: [createOpening({ store, keys, events, clock, logger }), sharing, ...exchange.parts],
   }
 }
