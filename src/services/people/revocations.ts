@@ -22,8 +22,11 @@ export interface Revocations {
   again(): boolean
 }
 
-/** Revocations that could not be judged yet: of devices whose admission has not come. */
-const MAX_OPEN = 1024
+/**
+ * Revocations that could not be judged yet: of devices whose admission has not come. Few, because all are looked
+ * at whenever a block or a record about people comes; the oldest are forgotten, until the chain says the same.
+ */
+const MAX_OPEN = 64
 
 export function createRevocations(components: {
   readonly store: Pick<ChainStore, 'state' | 'meta' | 'setMeta' | 'record'>
@@ -81,7 +84,9 @@ export function createRevocations(components: {
     if (record.type !== 'device.revoke') return false
     const verdict = counts(record)
     if (verdict === undefined) {
-      if (open.size < MAX_OPEN) open.set(record.id, record)
+      open.set(record.id, record)
+      const oldest = open.keys().next().value
+      if (open.size > MAX_OPEN && oldest !== undefined) open.delete(oldest)
       return false
     }
     open.delete(record.id)
