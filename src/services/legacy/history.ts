@@ -29,8 +29,9 @@ const DIFFICULTY = 2
 const MAX_BLOCKS = 20_000
 /** Files that are looked at in one query. */
 const PAGE = 1_000
-/** Blocks between two looks at the signal and at other work. */
-const BLOCKS_AT_ONCE = 32
+/** Files, and blocks, between two looks at the signal and at other work. */
+const FILES_AT_ONCE = 32
+const BLOCKS_AT_ONCE = 8
 
 export type History = (
   options: {
@@ -122,11 +123,15 @@ export function createHistory({
         all: true,
         ...(after === undefined ? {} : { after }),
       })
-      for (const entry of page) yield entry
+      for (const [index, entry] of page.entries()) {
+        if (index % FILES_AT_ONCE === 0) {
+          await nextTurn()
+          signal.throwIfAborted()
+        }
+        yield entry
+      }
       after = page.at(-1)?.file
       if (page.length < PAGE) return
-      await nextTurn()
-      signal.throwIfAborted()
     }
   }
 
@@ -240,11 +245,19 @@ function joined(first: PythonValue | undefined, second: Dict): Dict {
   return result
 }
 
-/** The first nonce whose hash begins with the zeros. */
-function work(fields: Readonly<Record<string, PythonValue>>): { nonce: number; hash: string } {
+/** The first nonce whose hash begins with the zeros. The text around the nonce stays the same: made once. */
+function work(fields: {
+  readonly data: PythonValue
+  readonly index: number
+  readonly previous_hash: string
+  readonly timestamp: PythonValue
+}): { nonce: number; hash: string } {
+  const one = (key: keyof typeof fields): string => `"${key}": ${pythonJson(fields[key], false)}`
+  const before = `{${one('data')}, ${one('index')}, "nonce": `
+  const after = `, ${one('previous_hash')}, ${one('timestamp')}}`
   const zeros = '0'.repeat(DIFFICULTY)
   for (let nonce = 0; ; nonce += 1) {
-    const hash = sha256Hex(utf8(pythonJson(dict({ ...fields, nonce }), false)))
+    const hash = sha256Hex(utf8(`${before}${nonce}${after}`))
     if (hash.startsWith(zeros)) return { nonce, hash }
   }
 }
