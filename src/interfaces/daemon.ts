@@ -8,6 +8,7 @@ import { codeOf } from '../common/errors.ts'
 import { type Startable, startAll, stopAll } from '../common/lifecycle.ts'
 import type { Logger } from '../common/logger.ts'
 import { createNode } from '../node/node.ts'
+import type { NodeOptions } from '../node/options.ts'
 import { writeFileAtomic } from '../storage/atomic-file.ts'
 import { type NodeFile, nodeFilePath } from './client/node-file.ts'
 import type { Config } from './config/schema.ts'
@@ -38,6 +39,8 @@ export interface DaemonInit {
   readonly dataDir: string
   readonly version: string
   readonly config: Config
+  /** Asked when the keys are under a passphrase. */
+  readonly passphrase?: NodeOptions['passphrase'] & {}
 }
 
 /**
@@ -62,11 +65,12 @@ export async function startDaemon(
 
 async function startOnce(
   { logger }: { logger: Logger },
-  { dataDir, version, config }: DaemonInit,
+  init: DaemonInit,
   signal: AbortSignal,
 ): Promise<Daemon> {
+  const { dataDir, version, config } = init
   const startedAt = systemClock.now()
-  const node = await createNode(nodeOptions({ dataDir, version, config, logger }), signal)
+  const node = await createNode(nodeOptions({ ...init, logger }), signal)
   const asked = Promise.withResolvers<void>()
   let token = ''
   let parts: Startable[] = [node]
@@ -134,6 +138,7 @@ function nodeOptions({
   version,
   config,
   logger,
+  passphrase,
 }: DaemonInit & { logger: Logger }): Parameters<typeof createNode>[0] {
   const { name, device_name, listen, announce, peers_file, lan_discovery } = config
   const { admission, difficulty_floor, replication, max_storage_gb, bandwidth_limit_mbps } = config
@@ -145,6 +150,7 @@ function nodeOptions({
     deviceName: device_name ?? 'device',
     policy: replication,
     ...(admission === undefined ? {} : { admission }),
+    ...(passphrase === undefined ? {} : { passphrase }),
     ...(listen === undefined ? {} : { listen }),
     ...(announce === undefined ? {} : { announce }),
     ...(peers_file === undefined ? {} : { peersFile: peers_file }),

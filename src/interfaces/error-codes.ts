@@ -75,6 +75,7 @@ export const CODE_MEANINGS: Readonly<Record<string, CodeMeaning>> = {
   NOT_CONFIRMED: UNAVAILABLE,
   CHAIN_DAMAGED: DAMAGED,
   CHECKS_FAILED: FAILED,
+  NOT_AGREED: FAILED,
   INTERRUPTED: FAILED,
 
   // common

@@ -75,6 +75,7 @@ export const INTERFACE_ERRORS = {
   },
   CHAIN_DAMAGED: { says: 'The chain on this device is damaged: {problem}' },
   CHECKS_FAILED: { says: '{count:check} failed; the remedies stand beside what was found.' },
+  NOT_AGREED: { says: 'Nothing was changed.' },
   INTERRUPTED: { says: 'Interrupted.' },
 } as const
 

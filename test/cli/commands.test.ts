@@ -80,7 +80,7 @@ describe('command line', () => {
       [['completions', 'tcsh'], /tcsh is not known/],
       [['start', '--port', '70000'], /--port in flags: found 70000/],
       [['start', '--role', 'king'], /Allowed choices are member, backup/],
-      [['start', '--role', 'backup'], /Backup nodes are not available yet/],
+      [['start', '--role', 'backup'], /cairn invite --device --role backup/],
       [['start', '--max-storage', '-1'], /--max-storage-gb in flags/],
       [['start', '--detach', '--gateway-port', 'x'], /--gateway-port in flags: found "x"/],
       [['stop', 'x'], /too many arguments/],

@@ -23,7 +23,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 process.exitCode = await run(process.argv.slice(2), {
-  terminal: { out: process.stdout, err: process.stderr },
+  terminal: {
+    out: process.stdout,
+    err: process.stderr,
+    // Made when somebody reads it: it costs time, and an open one keeps the process.
+    get input() {
+      return process.stdin
+    },
+  },
   environment: process.env,
   signal: interrupted.signal,
 })

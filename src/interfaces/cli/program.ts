@@ -8,6 +8,7 @@ import { registerFiles } from './commands/files.ts'
 import { registerLegacy } from './commands/legacy.ts'
 import { registerMembers } from './commands/members.ts'
 import { registerNode } from './commands/node.ts'
+import { registerPeople } from './commands/people.ts'
 import { registerTransfer } from './commands/transfer.ts'
 import { registerVotes } from './commands/votes.ts'
 import type { CommandSetup, Options, Register } from './register.ts'
@@ -44,6 +45,7 @@ export function createProgram(init: RunInit, onUsage: (text: string) => void): C
   registerCertificates(setup)
   registerLegacy(setup)
   registerMembers(setup)
+  registerPeople(setup)
   registerChain(setup)
   registerConfig(setup)
   return program

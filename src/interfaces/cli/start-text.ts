@@ -9,6 +9,14 @@ export interface Started {
   readonly version: string
   readonly daemon: Pick<Daemon, 'status' | 'founded' | 'file' | 'exposed'>
   readonly log: string | null
+  /** A network that this start founded takes in anybody. */
+  readonly open: boolean
+}
+
+/** What goes before the node's own words and fields when another command than `start` runs it. */
+export interface Prelude {
+  readonly document: Readonly<Record<string, unknown>>
+  readonly text: string
 }
 
 export interface StartDocument {
@@ -26,7 +34,27 @@ export interface StartDocument {
   readonly log: string | null
 }
 
-export function startDocument({ dataDir, version, daemon, log }: Started): StartDocument {
+const RECOVERY_HINT =
+  '  cairn recovery show               24 words; write them down: they bring you back without any device'
+const INVITE_HINT =
+  '  cairn invite                      let somebody in; with --device a further device of yours'
+const OPEN_HINT =
+  '  cairn peers export > peers.json   and on another device: cairn start --peers peers.json'
+
+/** What to do after a start in the background that founded a network. */
+export function foundedText(network: string, open: boolean): string {
+  return `This first start made the network ${network}${open ? OPEN : BY_INVITE}.\n\nNext:\n${RECOVERY_HINT}\n${open ? OPEN_HINT : INVITE_HINT}`
+}
+
+const OPEN = ', open to anybody'
+const BY_INVITE = ', which others enter by invite'
+
+export function startDocument({
+  dataDir,
+  version,
+  daemon,
+  log,
+}: Omit<Started, 'open'>): StartDocument {
   const { identity, listen } = daemon.status
   return {
     pid: daemon.file.pid,
@@ -55,7 +83,7 @@ export function startText(started: Started): string {
     return `Cairn ${version} runs: API ${daemon.file.api}${gateway}, data ${dataDir}. Stop it with: cairn stop${warning}`
   }
   const head = daemon.founded
-    ? `Cairn ${version} runs. This first start made a data directory, a key for this device and a new network.`
+    ? `Cairn ${version} runs. This first start made a data directory, a key for this device and a new network${started.open ? OPEN : BY_INVITE}.`
     : `Cairn ${version} runs. This first start made a data directory and a key for this device.`
   const places = fields([
     ['  data', dataDir],
@@ -71,9 +99,10 @@ export function startText(started: Started): string {
     ['  log', started.log ?? undefined],
   ])
   const next = [
-    '  cairn add --public PATH           add a file',
+    ...(daemon.founded ? [RECOVERY_HINT] : []),
+    '  cairn add PATH                    add a file, private unless you say --public',
+    started.open ? OPEN_HINT : INVITE_HINT,
     '  cairn status                      see what the node has and does',
-    '  cairn peers export > peers.json   and on another device: cairn start --peers peers.json',
     '  cairn stop                        stop it (here: Ctrl-C)',
   ]
   return `${head}\n\n${places}\n\nNext, in another terminal:\n${next.join('\n')}${warning}`

@@ -28,7 +28,6 @@ export function tallyWords({ score, authentic, suspicious, settled }: Tally): st
 /** What is special about a file. */
 export function fileWords(file: FileSummary): string {
   const words = [file.local ? 'here' : 'elsewhere']
-  if (file.visibility === 'public') words.push('public')
   if (file.pending) words.push('pending')
   if (file.conflict) words.push('conflict')
   if (file.removed) words.push('removed')

@@ -1,4 +1,4 @@
-/** Where a command writes, and a progress bar. */
+/** Where a command reads and writes, and a progress bar. */
 
 export interface Output {
   write(text: string): unknown
@@ -6,7 +6,11 @@ export interface Output {
   readonly columns?: number
 }
 
+export type Input = NodeJS.ReadableStream & { readonly isTTY?: boolean }
+
 export interface Terminal {
+  /** Missing: there is nothing to read from. */
+  readonly input?: Input
   readonly out: Output & NodeJS.WritableStream
   readonly err: Output
 }

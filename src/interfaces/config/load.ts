@@ -22,7 +22,13 @@ export interface LoadedConfig {
 }
 
 /** Names that begin like a setting and are none. */
-const NO_SETTINGS = new Set(['CAIRN_DATA_DIR', 'CAIRN_LAUNCHER_PID', 'CAIRN_DETACHED'])
+const NO_SETTINGS = new Set([
+  'CAIRN_DATA_DIR',
+  'CAIRN_LAUNCHER_PID',
+  'CAIRN_DETACHED',
+  'CAIRN_PASSPHRASE',
+  'CAIRN_PASSPHRASE_FILE',
+])
 /** Bytes of a configuration file: every key and a thousand addresses fit. */
 const MAX_CONFIG_BYTES = 1_000_000
 

@@ -9,14 +9,24 @@ import { EXIT, type ExitCode } from '../../error-codes.ts'
 import { interfaceError } from '../../errors.ts'
 import { Done } from '../done.ts'
 import { fields } from '../format.ts'
+import { passphraseForStart } from '../passphrase.ts'
 import type { Options } from '../register.ts'
 import type { Session } from '../session.ts'
-import type { StartDocument } from '../start-text.ts'
+import { foundedText, type Prelude, type StartDocument } from '../start-text.ts'
 
 /** Milliseconds for the start; joining a network waits for a peer. */
 const START_MS = 60_000
 
-export async function startDetached(session: Session, _options: Options): Promise<void> {
+/**
+ * @param args - of the command line that the new process runs
+ * @param prelude - what the calling command has to say before
+ */
+export async function startDetached(
+  session: Session,
+  args: readonly string[],
+  options: Options,
+  prelude: Prelude = { document: {}, text: '' },
+): Promise<void> {
   const { dataDir, signal } = session
   const folder = join(dataDir, 'logs')
   const path = join(folder, 'start.log')
@@ -33,7 +43,8 @@ export async function startDetached(session: Session, _options: Options): Promis
       error,
     )
   }
-  const [, script = '', ...args] = process.argv
+  const [, script = ''] = process.argv
+  const passphrase = passphraseForStart({ ...session, environment: {} }, options)
   const child = spawn(
     process.execPath,
     [...process.execArgv, script, ...args.filter((arg) => arg !== '--detach')],
@@ -64,7 +75,13 @@ export async function startDetached(session: Session, _options: Options): Promis
       reject(interfaceError('INTERRUPTED'))
     }
     signal.addEventListener('abort', aborted)
-    child.on('message', (message: { ready?: StartDocument }) => {
+    child.on('message', (message: { ready?: StartDocument; wants?: string }) => {
+      if (message.wants === 'passphrase') {
+        passphrase(false).then(
+          (given) => child.connected && child.send({ passphrase: given }),
+          aborted,
+        )
+      }
       if (message.ready === undefined) return
       release()
       resolve(message.ready)
@@ -81,14 +98,16 @@ export async function startDetached(session: Session, _options: Options): Promis
       reject(new Done(isExit(code) ? code : EXIT.failed))
     })
   })
-  session.result(ready, () => {
+  session.result({ ...ready, ...prelude.document }, () => {
     const places = fields([
       ['  data', dataDir],
       ['  API', ready.api],
       ['  gateway', ready.gateway ?? undefined],
       ['  log', ready.log ?? undefined],
     ])
-    return `Cairn ${ready.version} runs in the background (process ${ready.pid}).\n\n${places}\n\nStop it with: cairn stop`
+    const founded = ready.founded ? `\n\n${foundedText(ready.network, options.open === true)}` : ''
+    const before = prelude.text === '' ? '' : `${prelude.text}\n\n`
+    return `${before}Cairn ${ready.version} runs in the background (process ${ready.pid}).\n\n${places}${founded}\n\nStop it with: cairn stop`
   })
 }
 

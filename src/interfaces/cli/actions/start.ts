@@ -1,4 +1,6 @@
 /** `start`: in this process, detached, or as a network of three for trying out. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Logger } from '../../../common/logger.ts'
 import { type LoadedConfig, loadConfig, property } from '../../config/load.ts'
 import { IDLE_KEYS, type PartialConfig } from '../../config/schema.ts'
@@ -7,9 +9,10 @@ import { interfaceError } from '../../errors.ts'
 import { fromText } from '../../json-schema.ts'
 import { type LogFile, openLogFile } from '../../log-file.ts'
 import { nodeLogger, stopRequest, stopWithin } from '../node-run.ts'
+import { passphraseForStart } from '../passphrase.ts'
 import type { Options } from '../register.ts'
 import type { Session } from '../session.ts'
-import { startDocument, startText } from '../start-text.ts'
+import { type Prelude, startDocument, startText } from '../start-text.ts'
 import { programVersion } from '../version.ts'
 
 /** Flags of `start` and the settings that they are. */
@@ -30,21 +33,52 @@ const FLAGS = {
 } as const
 
 export async function start(session: Session, options: Options): Promise<void> {
-  const loaded = loadConfig(session.dataDir, session.environment, flagValues(options))
-  if (loaded.values.role === 'backup') {
-    throw interfaceError('USAGE', { why: 'Backup nodes are not available yet; --role member is.' })
+  const loaded = settingsOf(session, options)
+  if (loaded.values.role === 'backup' && !existsSync(join(session.dataDir, 'network.json'))) {
+    throw interfaceError('USAGE', {
+      why: 'A backup node belongs to somebody: on one of their devices run "cairn invite --device --role backup", and here "cairn join CODE".',
+    })
   }
   const idle = IDLE_KEYS.filter((key) => (loaded.sources[key] ?? 'default') !== 'default')
   if (idle.length > 0) session.note(`without effect on a member: ${idle.join(', ')}`)
   if (options.detach === true) {
     const { startDetached } = await import('./detach.ts')
-    return startDetached(session, options)
+    return startDetached(session, process.argv.slice(2), options)
   }
   if (options.devMode === true) {
     const { runDevNetwork } = await import('./dev-network.ts')
     return runDevNetwork(session, loaded)
   }
-  await runNode(session, loaded)
+  await runNode(session, loaded, options)
+}
+
+/** The settings, flags first. @throws CONFIG_INVALID, CONFIG_UNREADABLE */
+export function settingsOf(session: Session, options: Options): LoadedConfig {
+  return loadConfig(session.dataDir, session.environment, flagValues(options))
+}
+
+/** Runs the node as `start` does, in the foreground or with `--detach`, for another command. */
+export async function startAfter(
+  session: Session,
+  loaded: LoadedConfig,
+  options: Options,
+  prelude: Prelude,
+): Promise<void> {
+  if (options.detach !== true) return runNode(session, loaded, options, prelude)
+  const { startDetached } = await import('./detach.ts')
+  await startDetached(session, startArguments(session, options), options, prelude)
+}
+
+/** The arguments of `start` with the flags of another command that has the same. */
+function startArguments({ dataDir, json, quiet }: Session, options: Options): string[] {
+  const flags = Object.keys({ ...FLAGS, passphraseFile: '' }).flatMap((flag) => {
+    const value = options[flag]
+    if (value === undefined || typeof value === 'boolean') return []
+    const name = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    return [value].flat().map((each) => `--${name}=${each}`)
+  })
+  const globals = [json ? ['--json'] : [], quiet ? ['--quiet'] : []].flat()
+  return ['start', `--data-dir=${dataDir}`, ...globals, ...flags]
 }
 
 /**
@@ -63,7 +97,12 @@ async function inSmallHeap<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function runNode(session: Session, loaded: LoadedConfig): Promise<void> {
+async function runNode(
+  session: Session,
+  loaded: LoadedConfig,
+  options: Options,
+  prelude: Prelude = { document: {}, text: '' },
+): Promise<void> {
   const { dataDir, signal } = session
   const version = programVersion()
   const log = lazyLog(dataDir)
@@ -73,14 +112,20 @@ async function runNode(session: Session, loaded: LoadedConfig): Promise<void> {
   try {
     daemon = await inSmallHeap(async () => {
       const { startDaemon } = await import('../../daemon.ts')
-      return startDaemon({ logger }, { dataDir, version, config: loaded.values }, signal)
+      const passphrase = passphraseForStart(session, options)
+      const config = loaded.values
+      return startDaemon({ logger }, { dataDir, version, config, passphrase }, signal)
     })
   } catch (error) {
     log.close()
     throw error
   }
-  const told = { dataDir, version, daemon, log: log.path }
-  session.result(startDocument(told), () => startText(told))
+  const open = loaded.values.admission === 'open'
+  const told = { dataDir, version, daemon, log: log.path, open }
+  session.result({ ...startDocument(told), ...prelude.document }, () => {
+    const { text } = prelude
+    return text === '' ? startText(told) : `${text}\n\n${startText(told)}`
+  })
   tellParent(startDocument(told))
   await stopRequest(daemon, signal)
   session.note('stopping…')

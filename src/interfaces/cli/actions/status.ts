@@ -49,5 +49,11 @@ function statusText(status: FullStatus): string {
     ['data', status.dataDir],
   ])
   const warnings = alarms.map(({ time: at, message }) => `! ${time(at)}  ${printable(message)}`)
+  const kit = status.recovery
+  if (kit.here && !kit.tested) {
+    warnings.push(
+      '! Nobody has typed the words of your recovery kit yet. Without them, and without your devices, you are locked out: cairn recovery show, then cairn recovery test',
+    )
+  }
   return [text, ...warnings].join('\n')
 }

@@ -138,11 +138,12 @@ async function allFiles(
 function listing(files: readonly FileSummary[]): string {
   if (files.length === 0) return 'no files; add one with: cairn add PATH'
   return table(
-    ['name', 'size', 'owner', 'changed', 'votes', 'where', 'id'],
+    ['name', 'size', 'owner', 'for', 'changed', 'votes', 'where', 'id'],
     files.map((file) => [
       pathOf(file),
       sizeOf(file),
       nameOf(file.owner),
+      file.visibility === 'public' ? 'all' : 'private',
       time(file.updated),
       tallyWords(file.tally),
       fileWords(file),

@@ -2,8 +2,10 @@
 import { Command } from 'commander'
 import { count } from '../../../common/plural.ts'
 import type { PeersFile } from '../../../network/peers-file.ts'
+import { segment } from '../../client/segment.ts'
 import type { DeviceSummary, PeerSummary, UserSummary } from '../../http/api.ts'
-import { shortId, table, time } from '../format.ts'
+import type { SeenDevice } from '../../http/routes/members.ts'
+import { printable, shortId, table, time } from '../format.ts'
 import type { CommandSetup } from '../register.ts'
 import { nameOf, stateWord } from '../states.ts'
 
@@ -32,34 +34,61 @@ export function registerMembers({ program, register }: CommandSetup): void {
     )
   })
 
-  register(program.command('devices').description('their devices'), async (session) => {
+  const devices = program.command('devices').description('their devices; revoke one that is lost')
+  register(devices, async (session) => {
     const client = await session.node()
-    const { items } = await client.get<{ items: DeviceSummary[] }>(
+    const { items } = await client.get<{ items: SeenDevice[] }>(
       '/api/v1/devices',
       {},
       session.signal,
     )
     session.result({ items }, () =>
       table(
-        ['name', 'of', 'now', 'records', 'added', 'state', 'id'],
+        ['name', 'of', 'role', 'now', 'seen', 'added', 'state', 'id'],
         items.map((device) => [
           device.name,
           nameOf(device.user),
-          device.self
-            ? 'this device'
-            : device.connected
-              ? 'connected'
-              : device.active
-                ? '-'
-                : 'revoked',
-          `${device.sequence + 1}`,
+          device.role,
+          nowWord(device),
+          device.self || device.connected ? 'now' : device.seen === null ? '-' : time(device.seen),
           time(device.added),
           stateWord(device.state),
-          shortId(device.device),
+          device.device,
         ]),
       ),
     )
   })
+
+  const DEVICE = 'name, id, or beginning of an id'
+  const rename = new Command('rename')
+    .description('another name for one of your devices')
+    .argument('<device>', DEVICE)
+    .argument('<name>', 'the new name')
+  register(rename, async (session, [device = '', name = '']) => {
+    const client = await session.node()
+    const path = `/api/v1/devices/${segment(device)}/name`
+    const done = await client.call('POST', path, { json: { name } }, session.signal)
+    session.result(done, `${printable(device)} is called ${printable(name)} now`)
+  })
+  const revoke = new Command('revoke')
+    .description('shut one of your devices out for good; you get a new key, which it does not have')
+    .argument('<device>', DEVICE)
+    .option('--reason <text>', 'for the history')
+    .option('--force', 'also your last device')
+  register(revoke, async (session, [device = ''], { reason, force }) => {
+    const client = await session.node()
+    const path = `/api/v1/devices/${segment(device)}/revoke`
+    const json = {
+      ...(reason === undefined ? {} : { reason }),
+      ...(force === true ? { force: true } : {}),
+    }
+    const done = await client.call<{ name: string }>('POST', path, { json }, session.signal)
+    session.result(
+      done,
+      `${printable(done.name)} is shut out, here at once and everywhere as soon as it is heard of. What it has, it keeps: give files that matter new keys with cairn rekey FILE`,
+    )
+  })
+  for (const command of [rename, revoke]) devices.addCommand(command.copyInheritedSettings(program))
 
   const peers = program.command('peers').description('devices that this one is connected with')
   register(peers, async (session) => {
@@ -111,4 +140,10 @@ export function registerMembers({ program, register }: CommandSetup): void {
     session.result(file, () => JSON.stringify(file, null, 2))
   })
   for (const command of [add, exported]) peers.addCommand(command.copyInheritedSettings(program))
+}
+
+function nowWord({ self, active, connected, state }: DeviceSummary): string {
+  if (!active && state.status === 'confirmed') return 'revoked'
+  if (self) return 'this device'
+  return connected ? 'connected' : '-'
 }

@@ -1,25 +1,19 @@
 /** start, stop, status, doctor. */
 import { Option } from 'commander'
 import type { CommandSetup } from '../register.ts'
+import { runOptions } from '../start-options.ts'
 
 export function registerNode({ program, register }: CommandSetup): void {
-  const start = program
-    .command('start')
-    .description('run a node; the first start makes its data directory, its key and a network')
-    .option('--detach', 'run in the background, also when this terminal closes')
-    .option('--name <name>', 'your name, for the first start')
-    .option('--device-name <name>', "this device's name, for the first start")
-    .option('--port <port>', 'port of the HTTP API (5005)')
-    .option('--host <address>', 'address of the HTTP API and the gateway (127.0.0.1)')
-    .option('--gateway-port <port>', 'port of the IPFS gateway (8085)')
-    .option('--listen <multiaddr...>', 'where to listen for other devices')
+  const start = runOptions(
+    program
+      .command('start')
+      .description('run a node; the first start makes its data directory, its key and a network'),
+  )
     .option('--peers <file>', 'bootstrap file of the network to join')
     .option('--open', 'a network that this start founds takes in anybody, without an invite')
     .addOption(new Option('--role <role>', 'what this node is').choices(['member', 'backup']))
-    .option('--max-storage <gigabytes>', 'content to store at most')
     .option('--main-address <host>', 'for a backup node: host of the node that it serves')
     .option('--main-port <port>', 'for a backup node: port of the node that it serves')
-    .option('--node-id <id>', 'the same as --device-name')
     .option('--dev-mode', 'a throw-away network of three nodes in one process')
     .addOption(new Option('--difficulty-floor <hashes>', 'for tests: work of a block').hideHelp())
   register(start, async (session, _args, options) =>
