@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { createPeopleNetwork, type PeopleNetwork, settled } from './network-of-people.ts'
 
 const PROGRAM = fileURLToPath(new URL('joiner-process.ts', import.meta.url))
-/** Milliseconds after the start of the join; it takes some 150. */
-const KILLS = [5, 20, 40, 60, 80, 100, 120, 140]
+/** Milliseconds after the start of the join; it takes some 200 to 500. */
+const KILLS = [60, 120, 180, 240, 320, 400]
 
 describe('a joiner that is killed', function () {
   this.timeout(90_000)
