@@ -24,6 +24,9 @@ export const CERTIFICATE_ERRORS = {
   CERTIFICATE_FILE: {
     says: 'The certificate is right, but it is for other bytes than those of {path}: {why}.',
   },
+  CERTIFICATE_NETWORK: {
+    says: 'The certificate is right, but of another network: {found}, not {wanted}. Anybody can found a network with the same names.',
+  },
 } as const
 
 export const certificateError: ReturnType<typeof errorFamily<typeof CERTIFICATE_ERRORS>> =

@@ -106,6 +106,14 @@ describe('verify-certificate', function () {
     assert.match(ran.err, /is for other bytes than those of .*other\.pdf/)
   })
 
+  it('another network than the one that is meant: exit code 7', async () => {
+    const { network } = JSON.parse((await verify(certificate, '--json')).out)
+    assert.equal((await verify(certificate, '--network', network)).code, 0)
+    const ran = await verify(certificate, '--network', 'bafyother')
+    assert.deepEqual([ran.code, ran.out], [7, ''])
+    assert.match(ran.err, /of another network: bafy\w+, not bafyother/)
+  })
+
   it('damaged or forged: exit code 7', async () => {
     const bad = join(directory, 'bad.html')
     for (const changed of [

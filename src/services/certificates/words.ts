@@ -100,6 +100,7 @@ function notProvenWords(facts: CertificateFacts): string[] {
       : [
           `That whoever sealed ${count(strange, 'block')} of these is a member: their admissions are not contained.`,
         ]),
+    `That this network is the one you mean: anybody can found another, with the same names and any times. Compare its id, ${facts.network}, with one from somebody you trust (--network).`,
     'The times are those of the clocks of the devices that sealed the blocks, held within bounds by each other. They are no time stamp of an authority and have no force of law by themselves.',
     own
       ? 'All of these blocks were sealed by devices of the same user who signed the version: nobody else vouches for the times.'

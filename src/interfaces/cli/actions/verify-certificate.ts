@@ -18,6 +18,11 @@ export async function verifyCertificate(
   options: Options,
 ): Promise<void> {
   const facts = checkCertificatePage(await readPage(path))
+  const { network } = options
+  if (typeof network === 'string' && network !== facts.network) {
+    const details = { found: facts.network, wanted: network.slice(0, 100) }
+    throw certificateError('CERTIFICATE_NETWORK', details)
+  }
   const file = typeof options.file === 'string' ? options.file : undefined
   const compared = file === undefined ? null : await compare(session, facts, file)
   session.result({ ok: true, ...facts, compared }, () => textOf(facts, compared))

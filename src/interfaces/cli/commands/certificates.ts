@@ -19,7 +19,8 @@ export function registerCertificates({ program, register }: CommandSetup): void 
       .command('verify-certificate')
       .description('check a certificate; needs no node and no network')
       .argument('<certificate>', 'the page that "cairn certificate" wrote')
-      .option('--file <path>', 'a file that the certificate should be for'),
+      .option('--file <path>', 'a file that the certificate should be for')
+      .option('--network <id>', 'the network that it should be of'),
     async (...args) =>
       (await import('../actions/verify-certificate.ts')).verifyCertificate(...args),
   )
