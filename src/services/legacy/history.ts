@@ -4,9 +4,6 @@
  *
  * The format knows no removal, no versions and no waiting: what was removed stays an upload, each version is an
  * upload of its own, and what is not confirmed is not in it. Names are made unique, since there they stand for people.
- *
- * A block's hash is the SHA-256 of `json.dumps({data, index, nonce, previous_hash, timestamp}, sort_keys=True)`
- * and begins with two zeros. What the forerunner itself hashed is not known.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FileId, UserId } from '../../chain/ids.ts'
@@ -15,23 +12,20 @@ import { readGrant, readGranted, readReleased } from '../../chain/state/grants.t
 import { readReputation } from '../../chain/state/reputation.ts'
 import { readVote } from '../../chain/state/votes.ts'
 import { toHex, utf8 } from '../../common/bytes.ts'
-import { sha256Hex } from '../../common/crypto.ts'
 import type { ChainStore, StoredRecord } from '../../storage/chain-store.ts'
 import type { FileEntry, VersionEntry } from '../../storage/projections.ts'
 import type { Directory } from '../explorer/directory.ts'
 import { encodeLegacy } from './container.ts'
 import { legacyError } from './errors.ts'
+import { chainOf, DIFFICULTY, type Happened } from './history-chain.ts'
 import { dict, float, type PythonValue, pythonJson } from './python-json.ts'
 
-/** Zeros in front of a hash, as the forerunner's constructor has it. */
-const DIFFICULTY = 2
 /** Uploads and downloads: some ten seconds of hashing, a file of 10 MB. */
 const MAX_BLOCKS = 20_000
 /** Files that are looked at in one query. */
 const PAGE = 1_000
-/** Files, and blocks, between two looks at the signal and at other work. */
+/** Files between two looks at the signal and at other work. */
 const FILES_AT_ONCE = 32
-const BLOCKS_AT_ONCE = 8
 
 export type History = (
   options: {
@@ -48,11 +42,6 @@ interface Told extends VersionEntry {
   readonly place: NonNullable<StoredRecord['place']>
   readonly owner: UserId
   readonly file: FileId
-}
-
-interface Happened {
-  readonly place: NonNullable<StoredRecord['place']>
-  readonly data: PythonValue
 }
 
 export function createHistory({
@@ -104,7 +93,11 @@ export function createHistory({
         .users()
         .map(({ user }) => [nameOf(user), float(readReputation(state, params, user) / 1000)]),
     )
-    const chain = await mine(happened, signal)
+    const chain = await chainOf(
+      happened,
+      { founded: params.time, timeOf: (block) => store.block(block)?.header.time },
+      signal,
+    )
     const parts = [
       { kind: 'blockchain' as const, value: dict({ difficulty: DIFFICULTY, chain }) },
       { kind: 'verifications' as const, value: dict({ verifications, reputation }) },
@@ -205,32 +198,6 @@ export function createHistory({
       }),
     )
   }
-
-  /** The chain: in the order of the real one, times never falling. */
-  async function mine(happened: readonly Happened[], signal: AbortSignal): Promise<PythonValue[]> {
-    const ordered = [...happened].sort(
-      (a, b) => a.place.height - b.place.height || a.place.index - b.place.index,
-    )
-    const blocks: PythonValue[] = []
-    let previous = '0'
-    let time = params.time
-    const add = (data: PythonValue): void => {
-      const fields = { index: blocks.length, timestamp: float(time / 1000), data }
-      const { nonce, hash } = work({ ...fields, previous_hash: previous })
-      blocks.push(dict({ ...fields, previous_hash: previous, nonce, hash }))
-      previous = hash
-    }
-    add(dict({ type: 'genesis' }))
-    for (const { place, data } of ordered) {
-      time = Math.max(time, store.block(place.block)?.header.time ?? time)
-      add(data)
-      if (blocks.length % BLOCKS_AT_ONCE === 0) {
-        await nextTurn()
-        signal.throwIfAborted()
-      }
-    }
-    return blocks
-  }
 }
 
 /** Two contracts over the same bytes: the owner of the first, what both allow, and what happened under both. */
@@ -243,23 +210,6 @@ function joined(first: PythonValue | undefined, second: Dict): Dict {
   result.set('access_log', log)
   result.set('is_public', first.get('is_public') === true || second.get('is_public') === true)
   return result
-}
-
-/** The first nonce whose hash begins with the zeros. The text around the nonce stays the same: made once. */
-function work(fields: {
-  readonly data: PythonValue
-  readonly index: number
-  readonly previous_hash: string
-  readonly timestamp: PythonValue
-}): { nonce: number; hash: string } {
-  const one = (key: keyof typeof fields): string => `"${key}": ${pythonJson(fields[key], false)}`
-  const before = `{${one('data')}, ${one('index')}, "nonce": `
-  const after = `, ${one('previous_hash')}, ${one('timestamp')}}`
-  const zeros = '0'.repeat(DIFFICULTY)
-  for (let nonce = 0; ; nonce += 1) {
-    const hash = sha256Hex(utf8(`${before}${nonce}${after}`))
-    if (hash.startsWith(zeros)) return { nonce, hash }
-  }
 }
 
 function isOf({ record }: StoredRecord, { version }: Told): boolean {
