@@ -1,6 +1,7 @@
 /** All commands. Each file of `commands/` registers its own; what they need is loaded when they run. */
 import { Command } from 'commander'
 import { dataDirectory } from '../config/data-dir.ts'
+import { registerAccess } from './commands/access.ts'
 import { registerCertificates } from './commands/certificates.ts'
 import { registerChain } from './commands/chain.ts'
 import { registerConfig } from './commands/config.ts'
@@ -41,6 +42,7 @@ export function createProgram(init: RunInit, onUsage: (text: string) => void): C
   registerNode(setup)
   registerFiles(setup)
   registerTransfer(setup)
+  registerAccess(setup)
   registerVotes(setup)
   registerCertificates(setup)
   registerLegacy(setup)

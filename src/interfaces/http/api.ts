@@ -11,6 +11,8 @@
 import type { Events } from '../../common/events.ts'
 import type { PublicContent } from '../../node/public-content.ts'
 import type { Check, Identity, NodeStatus } from '../../node/status.ts'
+import type { GrantsService } from '../../services/access/grants.ts'
+import type { HoldersService } from '../../services/access/holders.ts'
 import type { CertificatesService } from '../../services/certificates/certificates.ts'
 import type { NodeEvents } from '../../services/events.ts'
 import type { Explorer } from '../../services/explorer/explorer.ts'
@@ -35,6 +37,10 @@ export type CertificatesApi = CertificatesService
 export type { InviteView } from '../../services/people/invites.ts'
 export type InvitesApi = InvitesService
 export type DevicesApi = DevicesService
+export type { AccessView, GrantView } from '../../services/access/grant-views.ts'
+export type { HolderView } from '../../services/access/holders.ts'
+export type GrantsApi = GrantsService
+export type HoldersApi = HoldersService
 export type RecoveryApi = RecoveryKit
 /** Protection of the keys at rest; no key goes over it. */
 export type KeysApi = Pick<Keystore, 'protected' | 'protect'>
@@ -51,6 +57,8 @@ export interface NodeApi {
   readonly invites: InvitesApi
   readonly devices: DevicesApi
   readonly recovery: RecoveryApi
+  readonly grants: GrantsApi
+  readonly holders: HoldersApi
   readonly keys: KeysApi
   readonly peers: PeersApi
   readonly content: ContentApi

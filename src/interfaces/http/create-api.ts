@@ -6,6 +6,7 @@ import { createEventStream } from './event-stream.ts'
 import type { WebServer } from './listener.ts'
 import { openApiOf } from './openapi.ts'
 import { ok, type Route, route } from './route.ts'
+import { accessRoutes } from './routes/access.ts'
 import { certificateRoutes } from './routes/certificates.ts'
 import { chainRoutes } from './routes/chain.ts'
 import { contentRoutes } from './routes/content.ts'
@@ -38,6 +39,7 @@ export function createHttpApi(
     ...fileRoutes(node),
     ...contentRoutes(node),
     ...voteRoutes(node),
+    ...accessRoutes(node),
     ...certificateRoutes(node),
     ...legacyRoutes(node),
     ...chainRoutes(node),

@@ -266,6 +266,8 @@ export function createFakeNode() {
     legacy: { import: never, list: () => [], show: never, content: never, history: never },
     invites: { create: never, list: () => [], cancel: never },
     devices: { revoke: never, rename: never },
+    grants: { grant: never, revoke: never, list: () => [], accesses: () => [] },
+    holders: { add: never, remove: never, list: () => [] },
     recovery: { here: false, tested: false, show: never, test: never },
     keys: { protected: false, protect: never },
     certificates: { of: async (version) => Buffer.from(`<html>${version}`) },

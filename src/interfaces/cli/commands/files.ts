@@ -1,9 +1,9 @@
-/** ls, info, history, rm, keep, free, access-log. */
+/** ls, info, history, rm, keep, free. */
 import type { Command } from 'commander'
 import { count } from '../../../common/plural.ts'
 import { segment } from '../../client/segment.ts'
 import type { Page } from '../../http/api-common.ts'
-import type { AccessEntry, FileInfo, FileSummary, HistoryEntry } from '../../http/api-files.ts'
+import type { FileInfo, FileSummary, HistoryEntry } from '../../http/api-files.ts'
 import { duration, fields, printable, shortId, size, table, time } from '../format.ts'
 import { judge, settled, waitOptions, wholeNumber } from '../records-wait.ts'
 import type { CommandSetup } from '../register.ts'
@@ -54,25 +54,6 @@ export function registerFiles({ program, register }: CommandSetup): void {
             stateWord(entry.state),
           ]),
         ),
-      )
-    },
-  )
-  register(
-    file(program.command('access-log').description('who opened a file, and when')),
-    async (session, [text = '']) => {
-      const { items } = await read<{ items: AccessEntry[] }>(session, text, '/access-log')
-      session.result({ items }, () =>
-        items.length === 0
-          ? 'nobody else opened it yet'
-          : table(
-              ['time', 'who', 'device', 'state'],
-              items.map(({ time: at, user, device, state }) => [
-                time(at),
-                nameOf(user),
-                nameOf(device),
-                stateWord(state),
-              ]),
-            ),
       )
     },
   )

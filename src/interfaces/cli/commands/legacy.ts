@@ -17,7 +17,9 @@ export function registerLegacy({ program, register }: CommandSetup): void {
     .option('--list', 'what was imported')
     .option('--show <import>', 'what is in one of them: id, or beginning of an id')
   for (const option of waitOptions()) imports.addOption(option)
-  register(imports, async (...args) => (await import('../actions/legacy.ts')).importLegacy(...args))
+  register(imports, async (...args) =>
+    (await import('../actions/import-legacy.ts')).importLegacy(...args),
+  )
 
   const exports = program
     .command('export')
@@ -27,5 +29,7 @@ export function registerLegacy({ program, register }: CommandSetup): void {
     .option('--from <import>', 'an import, byte by byte; otherwise the history of this network')
     .option('--private', 'also the private files that this device can open')
     .option('--force', 'overwrite what is there')
-  register(exports, async (...args) => (await import('../actions/legacy.ts')).exportLegacy(...args))
+  register(exports, async (...args) =>
+    (await import('../actions/export-legacy.ts')).exportLegacy(...args),
+  )
 }

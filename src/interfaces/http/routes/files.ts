@@ -131,11 +131,6 @@ export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
       gives: '{items}',
       handle: ({ params }) => ok({ items: files.history(files.find(params.id ?? '').file) }),
     }),
-    route('GET', '/api/v1/files/:id/access-log', {
-      summary: 'Who opened a file, oldest first',
-      gives: '{items}',
-      handle: ({ params }) => ok({ items: files.accesses(files.find(params.id ?? '').file) }),
-    }),
     route('POST', '/api/v1/files/:id/fetch', {
       summary: 'Bring all bytes of a file to this device, verified',
       query: objectOf({ version: versionSchema, timeout: fetchSeconds }),
