@@ -33,13 +33,14 @@ export function createPeople({
   readonly db: Database
   readonly records: { stored(row: StoredRow): StoredRecord }
 }): People {
+  // The index of these types is used only where its own condition stands word for word.
   const people = db.prepare<StoredRow>(
-    `SELECT ${STORED_COLUMNS} WHERE type IN ('user.create', 'device.add')
+    `SELECT ${STORED_COLUMNS} WHERE type IN ${PEOPLE_TYPES} AND type IN ('user.create', 'device.add')
      ORDER BY records.outcome IS NOT 'applied', records.height IS NULL, records.height, records.place,
        records.number LIMIT ${MAX_ROWS}`,
   )
   const renamings = db.prepare<StoredRow>(
-    `SELECT ${STORED_COLUMNS} WHERE type = 'device.name' ${CHAIN_ORDER}`,
+    `SELECT ${STORED_COLUMNS} WHERE type IN ${PEOPLE_TYPES} AND type = 'device.name' ${CHAIN_ORDER}`,
   )
   const allPeople = db.prepare<StoredRow>(
     `SELECT ${STORED_COLUMNS} WHERE type IN ${PEOPLE_TYPES} ${CHAIN_ORDER}`,
