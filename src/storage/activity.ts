@@ -18,6 +18,8 @@ export interface VoteEntry extends StoredRecord {
 export interface Activity {
   votesOf(version: VersionId): VoteEntry[]
   accessesOf(file: FileId): StoredRecord[]
+  /** Those that a `release` is known for, wherever it stands and whoever signed it; in no order. */
+  releasedAccessesOf(file: FileId): StoredRecord[]
   /** Grants of a file, with the revocations of each; in chain order, pending last. */
   grantsOf(file: FileId): { grant: StoredRecord; revocations: StoredRecord[] }[]
   /** `holder.add` and `holder.remove` of a file; in chain order, pending last. */
@@ -54,6 +56,12 @@ export function createActivity({
   )
   const imports = db.prepare<StoredRow>(
     `SELECT ${STORED_COLUMNS} WHERE records.type = 'legacy.import' ${CHAIN_ORDER} LIMIT ${MAX_ROWS}`,
+  )
+  const released = db.prepare<StoredRow>(
+    `SELECT ${STORED_COLUMNS} WHERE records.subject IS NOT NULL AND records.subject = ?
+     AND type = 'access' AND EXISTS (
+       SELECT 1 FROM records AS answer WHERE answer.subject IS NOT NULL
+       AND answer.subject = coalesce(records.identity, records.id) AND answer.type = 'release')`,
   )
   const versionIds = (file: FileId): VersionId[] => [
     ...new Set(versionsOf(file).map(({ record }) => record.identity)),
@@ -96,6 +104,8 @@ export function createActivity({
     releasesOf: (access) => aboutId.all(access, 'release').map(records.stored),
     imports: () => imports.all().map(records.stored),
     accessesOf: (file) => about(file, 'access').sort(chainOrder),
+    releasedAccessesOf: (file) =>
+      versionIds(file).flatMap((version) => released.all(version).map(records.stored)),
     recordsOf: (file) =>
       [
         ...versionsOf(file),

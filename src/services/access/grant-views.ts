@@ -62,7 +62,7 @@ export interface GrantViewsComponents {
   readonly store: Pick<ChainStore, 'state'> & {
     readonly projections: Pick<
       ChainStore['projections'],
-      'grantsOf' | 'accessesOf' | 'releasesOf' | 'file'
+      'grantsOf' | 'accessesOf' | 'releasedAccessesOf' | 'releasesOf' | 'file'
     >
   }
   readonly directory: Pick<Directory, 'user' | 'device'>
@@ -86,7 +86,7 @@ export function createGrantViews({ store, directory, clock }: GrantViewsComponen
   return {
     grants: (file) => {
       const owner = projections.file(file)?.owner
-      const accesses = standing(projections.accessesOf(file))
+      const accesses = standing(projections.releasedAccessesOf(file))
       const entries = projections.grantsOf(file)
       return standing(entries.map(({ grant }) => grant)).flatMap((stored): GrantView[] => {
         const { record } = stored

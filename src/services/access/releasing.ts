@@ -45,7 +45,7 @@ export interface ReleasingComponents {
   readonly store: Pick<ChainStore, 'state' | 'record' | 'meta' | 'setMeta'> & {
     readonly projections: Pick<
       ChainStore['projections'],
-      'accessesOf' | 'releasesOf' | 'revocationsOf'
+      'releasedAccessesOf' | 'releasesOf' | 'revocationsOf'
     >
   }
   readonly records: Publisher
@@ -134,7 +134,7 @@ export function createReleasing(components: ReleasingComponents): KeyHolder {
     if (downloads === null) return false
     if (readReleased(state, grantId) >= downloads) return true
     const counted = new Set<RecordId>()
-    for (const { record } of projections.accessesOf(file)) {
+    for (const { record } of projections.releasedAccessesOf(file)) {
       if (record.type !== 'access' || record.body.grant !== grantId) continue
       if (isReleased(record.identity, file, owner)) counted.add(record.identity)
     }
