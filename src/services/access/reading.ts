@@ -21,7 +21,7 @@ import type { VersionRecord } from '../../storage/projections.ts'
 import type { NodeEvents } from '../events.ts'
 import type { Directory } from '../explorer/directory.ts'
 import type { Publisher } from '../files/components.ts'
-import type { ReadableVersion, ReadingWork } from '../files/secrets.ts'
+import type { ReadableVersion, ReadingWait, ReadingWork } from '../files/secrets.ts'
 import type { Gate } from '../people/gate.ts'
 import { accessError } from './errors.ts'
 import { deviceLabel, keyHoldersOf } from './key-holders.ts'
@@ -149,43 +149,38 @@ export function createReading(
       signal.addEventListener('abort', done, { once: true })
     })
 
-  /** Runs `work` within the patience of one call; what stops it in the end is told by `late`. */
+  /** Runs `run` within the patience of one call. Where it stands when the time is over is the error. */
   const patiently = async <T>(
     work: ReadingWork,
-    run: (signal: AbortSignal, wait: (what: Wait) => void) => Promise<T>,
+    run: (signal: AbortSignal, stand: Stand) => Promise<T>,
   ): Promise<T> => {
     const whole = createDeadline(clock, init.patienceMs ?? PATIENCE_MS, work.signal)
-    let waiting: Wait | undefined
+    let late = (): Error => accessError('ACCESS_UNCONFIRMED')
+    let told = ''
     try {
-      return await run(whole.signal, (what) => {
-        if (waiting?.name === what.name) return
-        waiting = what
-        work.onWait?.(what.told)
+      return await run(whole.signal, (error, wait) => {
+        late = error
+        const now = wait === undefined ? told : `${wait.for} ${wait.holders.join()}`
+        if (wait === undefined || now === told) return
+        told = now
+        work.onWait?.(wait)
       })
     } catch (error) {
-      if (waiting === undefined || !whole.signal.aborted) throw error
-      if (!isTimeout(whole.signal.reason)) throw error
-      throw waiting.late()
+      if (!whole.signal.aborted || !isTimeout(whole.signal.reason)) throw error
+      throw late()
     } finally {
       whole.end()
     }
   }
 
   /** Resolves when the rules allow it. */
-  const allowed = async (
-    access: RecordId,
-    signal: AbortSignal,
-    wait: (what: Wait) => void,
-  ): Promise<void> => {
+  const allowed = async (access: RecordId, signal: AbortSignal, stand: Stand): Promise<void> => {
     for (;;) {
       const place = readRecordState(state, access)
       if (place?.outcome === 'applied') return
       if (place?.outcome === 'rejected') throw denied(place.code ?? 'ACCESS_NO_GRANT')
-      wait({
-        name: 'confirmation',
-        told: { for: 'confirmation', holders: [] },
-        late: () => accessError('ACCESS_UNCONFIRMED', { access }),
-      })
+      const late = (): Error => accessError('ACCESS_UNCONFIRMED', { access })
+      stand(late, { for: 'confirmation', holders: [] })
       await change(signal)
     }
   }
@@ -225,21 +220,25 @@ export function createReading(
 
   return {
     requestAccess: ({ version }, work) =>
-      patiently(work, async (signal, wait) => {
+      patiently(work, async (signal, stand) => {
         const access = kept.get(version)?.access ?? (await stated(version))
-        await allowed(access, signal, wait)
+        await allowed(access, signal, stand)
         return access
       }),
     contentKey: (wanted, work) =>
-      patiently(work, async (signal, wait) => {
+      patiently(work, async (signal, stand) => {
         const { version } = wanted
         const access = kept.get(version)?.access ?? (await stated(version))
         for (;;) {
           // Again each time: a reorg may have denied it.
-          await allowed(access, signal, wait)
+          await allowed(access, signal, stand)
           const here = kept.get(version)
           if (here !== undefined) return here.key
           const holders = keyHoldersOf(state, fileOf(version)).filter((id) => id !== self.device)
+          const names = holders.map((holder) => deviceLabel(directory, holder))
+          const late = (): Error =>
+            accessError('KEY_HOLDER_AWAY', { holders: names.join(', '), access })
+          stand(late)
           const key = await askAll(wanted, access, holders, signal)
           if (key !== undefined) {
             own.received(access)
@@ -247,23 +246,15 @@ export function createReading(
             keep(version, { access, key })
             return key
           }
-          const names = holders.map((holder) => deviceLabel(directory, holder))
-          wait({
-            name: `key-holder ${names.join()}`,
-            told: { for: 'key-holder', holders: names },
-            late: () => accessError('KEY_HOLDER_AWAY', { holders: names.join(', '), access }),
-          })
+          stand(late, { for: 'key-holder', holders: names })
           await change(signal)
         }
       }),
   }
 }
 
-interface Wait {
-  readonly name: string
-  readonly told: Parameters<NonNullable<ReadingWork['onWait']>>[0]
-  readonly late: () => Error
-}
+/** Notes where a call stands: the error when its time is over now, and what a person is told that it waits for. */
+type Stand = (late: () => Error, wait?: ReadingWait) => void
 
 /** @param reason - a code of the rules, or what a peer says it is */
 function denied(reason: string): Error {
