@@ -8,26 +8,22 @@
  * The key stays in memory for some minutes and is never written to the disk.
  */
 import type { DeviceId, FileId, RecordId, UserId, VersionId } from '../../chain/ids.ts'
-import { REASONS } from '../../chain/reasons.ts'
 import { readRecordState } from '../../chain/state/records.ts'
 import type { Clock } from '../../common/clock.ts'
-import { codeOf } from '../../common/errors.ts'
 import type { Events } from '../../common/events.ts'
-import type { Logger } from '../../common/logger.ts'
 import { createDeadline } from '../../network/deadline.ts'
-import type { KeyAnswer } from '../../network/key-release/messages.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
-import type { VersionRecord } from '../../storage/projections.ts'
 import type { NodeEvents } from '../events.ts'
 import type { Directory } from '../explorer/directory.ts'
 import type { Publisher } from '../files/components.ts'
 import type { ReadableVersion, ReadingWait, ReadingWork } from '../files/secrets.ts'
 import type { Gate } from '../people/gate.ts'
+import { type AskingComponents, createAsking, denied } from './asking.ts'
 import { accessError } from './errors.ts'
 import { deviceLabel, keyHoldersOf } from './key-holders.ts'
 import { createOwnAccesses } from './own-access.ts'
 
-export interface ReadingComponents {
+export interface ReadingComponents extends AskingComponents {
   readonly store: Pick<ChainStore, 'state' | 'meta' | 'setMeta'> & {
     readonly projections: Pick<ChainStore['projections'], 'fileOf' | 'accessesOf' | 'grantsOf'>
   }
@@ -35,17 +31,8 @@ export interface ReadingComponents {
   readonly people: Pick<Gate, 'userOf'>
   readonly directory: Pick<Directory, 'device' | 'userOf'>
   readonly self: { readonly device: DeviceId; user(): UserId | undefined }
-  /** Asks a connected device for a key; see network/key-release/protocol.ts. */
-  readonly ask: (device: DeviceId, access: RecordId, signal: AbortSignal) => Promise<KeyAnswer>
-  /** Ids of the devices that are connected. */
-  readonly connected: () => ReadonlySet<string>
-  /** Opens a key that was sealed to this device for an access; undefined: it was not. */
-  readonly open: (sealed: Uint8Array, access: RecordId) => Promise<Uint8Array | undefined>
-  /** Whether a key opens a version's bytes; undefined: they are not here. */
-  readonly fits: (version: VersionRecord, key: Uint8Array) => Promise<boolean | undefined>
   readonly events: Events<NodeEvents>
   readonly clock: Clock
-  readonly logger: Logger
 }
 
 export interface ReadingInit {
@@ -83,26 +70,17 @@ interface Kept {
   readonly key: Uint8Array
 }
 
-/** What a refusal by a key holder means in the words of the rules; others may pass. */
-const FINAL: Readonly<Partial<Record<string, keyof typeof REASONS>>> = {
-  REVOKED: 'ACCESS_REVOKED',
-  EXPIRED: 'ACCESS_EXPIRED',
-  USED_UP: 'ACCESS_USED_UP',
-}
-
 export function createReading(
   components: ReadingComponents,
   init: ReadingInit = {},
 ): ReadingService {
   const { store, records, directory, self, events, clock } = components
-  const logger = components.logger.child('reading')
+  const asking = createAsking(components)
   const { state, projections } = store
   const { people } = components
   const own = createOwnAccesses({ store, people, clock, device: self.device })
   const kept = new Map<VersionId, Kept>()
   const stating = new Map<VersionId, Promise<RecordId>>()
-  /** Holders whose key opened nothing, by access: not asked for it again. */
-  const liars = new Map<RecordId, Set<DeviceId>>()
 
   const keep = (version: VersionId, entry: Kept): void => {
     kept.delete(version)
@@ -185,39 +163,6 @@ export function createReading(
     }
   }
 
-  /** A key that one of the connected holders gave and that opens the version; a refusal that is final. */
-  const askAll = async (
-    { version, record }: ReadableVersion,
-    access: RecordId,
-    holders: readonly DeviceId[],
-    signal: AbortSignal,
-  ): Promise<Uint8Array | undefined> => {
-    let refusal: string | undefined
-    for (const holder of holders) {
-      if (!components.connected().has(holder) || liars.get(access)?.has(holder)) continue
-      let answer: KeyAnswer
-      try {
-        answer = await components.ask(holder, access, signal)
-      } catch (error) {
-        signal.throwIfAborted()
-        logger.debug('A key holder did not answer.', { peer: holder, code: codeOf(error) })
-        continue
-      }
-      if (answer.type === 'refused') {
-        logger.debug('A key holder gives no key.', { peer: holder, code: answer.code })
-        refusal ??= answer.code === 'ACCESS_DENIED' ? (answer.reason ?? '') : FINAL[answer.code]
-        continue
-      }
-      const key = await components.open(answer.sealed, access)
-      if (key !== undefined && (await components.fits(record, key)) !== false) return key
-      logger.warn('A key holder gave a key that does not open the file.', { peer: holder, version })
-      const caught = liars.get(access) ?? new Set()
-      if (liars.size < MAX_KEYS) liars.set(access, caught.add(holder))
-    }
-    if (refusal !== undefined) throw denied(refusal)
-    return undefined
-  }
-
   return {
     requestAccess: ({ version }, work) =>
       patiently(work, async (signal, stand) => {
@@ -239,10 +184,9 @@ export function createReading(
           const late = (): Error =>
             accessError('KEY_HOLDER_AWAY', { holders: names.join(', '), access })
           stand(late)
-          const key = await askAll(wanted, access, holders, signal)
+          const key = await asking.askAll(wanted, access, holders, signal)
           if (key !== undefined) {
             own.received(access)
-            liars.delete(access)
             keep(version, { access, key })
             return key
           }
@@ -255,13 +199,6 @@ export function createReading(
 
 /** Notes where a call stands: the error when its time is over now, and what a person is told that it waits for. */
 type Stand = (late: () => Error, wait?: ReadingWait) => void
-
-/** @param reason - a code of the rules, or what a peer says it is */
-function denied(reason: string): Error {
-  const known = Object.hasOwn(REASONS, reason) ? REASONS[reason as keyof typeof REASONS] : undefined
-  const why = known ?? 'A key holder refuses it.'
-  return accessError('ACCESS_DENIED', { reason: known === undefined ? null : reason, why })
-}
 
 function isTimeout(reason: unknown): boolean {
   return reason instanceof DOMException && reason.name === 'TimeoutError'
