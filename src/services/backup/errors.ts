@@ -18,12 +18,74 @@ export const BACKUP_ERRORS = {
   DESTINATION_FAILED: {
     says: 'The backup destination {destination} answered something unexpected: {why}.',
   },
+  DESTINATION_BUSY: {
+    says: 'The backup destination {destination} has too much to do: {why}. It is tried again by itself.',
+  },
+  DESTINATION_DIFFERS: {
+    says: 'The backup destination {destination} has other bytes of {name} than were stored there. Another copy is used; check that destination.',
+  },
+  DESTINATION_VARIABLE: {
+    says: 'The backup destination {destination} is configured by half: the environment variable {variable} is missing.',
+  },
+  DESTINATION_SETTING: {
+    says: 'The environment variable {variable} of the backup destination {destination} cannot be used: {why}.',
+  },
   OBJECT_NOT_FOUND: {
     says: 'The backup destination {destination} has no object {name}.',
   },
   OBJECT_NAME: {
     says: 'No name of a backup’s object: {name}. It has letters, digits, "-", "_", "." and "/", at most 200, and no empty part.',
   },
+  DESTINATION_SLOW: {
+    says: 'The backup destination {destination} did not answer within {seconds} s. It is tried again by itself.',
+  },
+  DESTINATION_UNKNOWN: { says: 'No backup destination is called {destination}.' },
+
+  // keys
+  BACKUP_KEY: {
+    says: 'That is no key of backups. It begins with AGE-SECRET-KEY-1, the public half with age1.',
+  },
+  BACKUP_KEY_OTHER: {
+    says: 'The backup {name} was made for another key than the one that is here.',
+  },
+  BACKUP_KEY_MISSING: {
+    says: 'There are backups, but no key to open them. Give the recovery kit, the backup key, or the passphrase that was set for this destination.',
+  },
+  BACKUP_SLOT_MISSING: {
+    says: 'No passphrase was ever set for the backups at {destination}. Use the recovery kit or the backup key.',
+  },
+  BACKUP_PASSPHRASE: { says: 'The passphrase does not open the backups at {destination}.' },
+
+  // the format
+  BACKUP_DAMAGED: { says: 'The backup {name} is damaged: {why}.' },
+  BACKUP_MANIFEST: { says: 'The manifest {name} is no manifest of a backup: {why}.' },
+  BACKUP_FORGED: {
+    says: 'The manifest {name} was not signed by the device that it names, or the device does not belong to the user.',
+  },
+  BACKUP_OTHER_NETWORK: { says: 'The backup {name} is of another network ({network}).' },
+  BACKUP_NEWER: { says: 'The backup {name} was written by a newer version of this program.' },
+  BACKUP_INCOMPLETE: {
+    says: 'The backup {name} does not lead to the tip that it names: block {height} was promised, {found} was reached.',
+  },
+
+  // making and bringing back
+  BACKUP_NOT_READY: {
+    says: 'This device is not admitted to its network yet, so there is nothing to back up.',
+  },
+  BACKUP_NO_RECIPIENT: {
+    says: 'This device does not know for whom backups are encrypted. Let a device that has the recovery kit write one to {destination} first.',
+  },
+  BACKUP_NONE: { says: 'There is no such backup at any destination: {wanted}.' },
+  BACKUP_UNREADABLE: {
+    says: 'There are backups, but none of them can be read ({problems}). No new network is founded in their place; use --new-network if that is what you want.',
+  },
+  BACKUP_UNREACHABLE: {
+    says: 'The backup destinations cannot be reached ({destinations}), so it is not known whether there is something to restore. No new network is founded in its place; use --new-network if that is what you want.',
+  },
+  BACKUP_BEHIND: {
+    says: 'The backup {name} ends at block {height}, behind what is here (block {here}). Nothing was changed; use --allow-rollback to go back all the same.',
+  },
+  BACKUP_DIFFERS: { says: 'What came back from {destination} differs from what is here: {why}.' },
 } as const
 
 export const backupError: ReturnType<typeof errorFamily<typeof BACKUP_ERRORS>> =

@@ -1,0 +1,96 @@
+/**
+ * What brings the user back beside the chain: the network's parameters, the restore key, the secrets of the user's
+ * keys, and names. Encrypted like the segments, an object of its own, since it rarely changes.
+ *
+ * `root` is a code over network and user under a key that follows from the backup key: anybody can encrypt for the
+ * recipient, and only who has the secret can say that this is the user's network.
+ */
+import type { NetworkId, UserId } from '../../chain/ids.ts'
+import {
+  decodeParams,
+  MAX_PARAMS_BYTES,
+  type NetworkParams,
+  networkIdOf,
+} from '../../chain/params.ts'
+import { equalBytes, utf8 } from '../../common/bytes.ts'
+import { HASH_BYTES, hkdf, KEY_BYTES } from '../../common/crypto.ts'
+import { type CborValue, DAG_CBOR, decode, encode } from '../../common/dag-cbor.ts'
+import { messageOf } from '../../common/errors.ts'
+import { MIB } from '../../common/limits.ts'
+import { bytes, link, list, nullable, struct, text, uint } from '../../common/schema.ts'
+import { backupError } from './errors.ts'
+import { type BackupKey, decryptWith, encryptFor } from './keys.ts'
+
+/** Keys of a user that are kept: the chain's state keeps as many. */
+export const MAX_USER_KEYS = 257
+const MAX_NAME_BYTES = 255
+
+const shape = struct({
+  version: uint(1),
+  params: bytes(1, MAX_PARAMS_BYTES),
+  user: link<UserId>(DAG_CBOR),
+  userName: text(MAX_NAME_BYTES),
+  deviceName: text(MAX_NAME_BYTES),
+  /** Ed25519 seed of the restore key, where it is known. */
+  restore: nullable(bytes(KEY_BYTES)),
+  /** X25519 secrets of the user's keys, the first one first. */
+  userKeys: list(bytes(KEY_BYTES), MAX_USER_KEYS),
+  root: bytes(HASH_BYTES),
+})
+
+export interface Person {
+  readonly params: NetworkParams
+  readonly user: UserId
+  readonly userName: string
+  readonly deviceName: string
+  readonly restore: Uint8Array | undefined
+  readonly userKeys: readonly Uint8Array[]
+}
+
+/** The encoded person, not encrypted yet: to see whether it has changed. */
+export function encodePerson(
+  person: Omit<Person, 'params'> & { readonly params: Uint8Array },
+  key: BackupKey,
+): Uint8Array {
+  const network = networkIdOf(decodeParams(person.params))
+  return encode(
+    shape.write({
+      ...person,
+      version: 1,
+      restore: person.restore ?? null,
+      root: rootOf(key, network, person.user),
+    }) as CborValue,
+  )
+}
+
+export function packPerson(encoded: Uint8Array, recipient: string): Promise<Uint8Array> {
+  return encryptFor(recipient, encoded)
+}
+
+/** @throws BACKUP_DAMAGED, BACKUP_FORGED: somebody without the key made it */
+export async function openPerson(
+  encrypted: Uint8Array,
+  key: BackupKey,
+  name: string,
+): Promise<Person> {
+  const plain = await decryptWith(key, encrypted, name)
+  try {
+    const { root, params: encoded, version: _, ...rest } = shape.read(decode(plain, MIB), 'person')
+    const params = decodeParams(encoded)
+    if (equalBytes(root, rootOf(key, networkIdOf(params), rest.user))) {
+      return { ...rest, params, restore: rest.restore ?? undefined }
+    }
+  } catch (error) {
+    throw backupError('BACKUP_DAMAGED', { name, why: messageOf(error) }, error)
+  }
+  throw backupError('BACKUP_FORGED', { name })
+}
+
+function rootOf(key: BackupKey, network: NetworkId, user: UserId): Uint8Array {
+  return hkdf(
+    key.secret,
+    new Uint8Array(),
+    utf8(`cairn/backup-root/1 ${network} ${user}`),
+    HASH_BYTES,
+  )
+}
