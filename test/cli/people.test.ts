@@ -175,6 +175,47 @@ describe('people at the command line', function () {
     await phone.serve(['start'])
   })
 
+  it('what is wrong is told, with what to do', async () => {
+    const words = `${'abandon '.repeat(23)}art`
+    const cases: readonly (readonly [string[], number, RegExp, string?])[] = [
+      [['grant', NAME, 'Nobody'], 4, /No user goes by "Nobody". "cairn users"/],
+      [['grant', 'no.txt', 'Ben'], 4, /No file goes by "no.txt". "cairn ls"/],
+      [['grant', NAME, 'Ada'], 2, /yours already/],
+      [['revoke', NAME, 'Nobody'], 4, /cairn users/],
+      [['revoke', NAME, 'Ada'], 4, /no grant/],
+      [['holders', NAME, 'add', 'toaster'], 4, /cairn devices/],
+      [['holders', NAME, 'add', 'nas'], 1, /device of yours/],
+      [['devices', 'revoke', 'toaster'], 4, /cairn devices/],
+      [['devices', 'revoke', 'desk'], 4, /None of your devices/],
+      [['devices', 'rename', 'phone', 'a/b'], 2, /Choose another/],
+      [['invite', '--expires', '400d'], 2, /at most 90 days/],
+      [['invite', 'cancel', 'x'], 4, /cairn invite list/],
+      [['recovery', 'test'], 2, /24 words/, 'abandon abandon'],
+      [['recovery', 'test'], 2, /word 1\b|first word|position 1|xyzzy/i, `xyzzy ${words}`],
+      [['recovery', 'test'], 5, /not those of your kit/, words],
+      [['passphrase', 'set'], 2, /Standard input is empty/, ''],
+      [['passphrase', 'clear'], 2, /--yes/],
+      [['publish', 'later.txt'], 4, /No file goes by/],
+    ]
+    for (const [args, code, says, input] of cases) {
+      const found = await ada.run(args, input === undefined ? {} : { input })
+      assert.match(found.err, says, args.join(' '))
+      assert.equal(found.code, code, `${args.join(' ')}: ${found.err}`)
+    }
+    const used = await ada.json<{ code: string }>('invite')
+    const { items } = await ada.json<Items<{ invite: string; state: string }>>('invite', 'list')
+    await ada.do('invite', 'cancel', items.find(({ state }) => state === 'open')?.invite ?? '')
+    const late = await places.place('late').run(['join', '-'], { input: used.code })
+    assert.deepEqual(
+      [late.code, /was cancelled. Ask for a new one/.test(late.err)],
+      [5, true],
+      late.err,
+    )
+    const again = await ben.run(['join', '-'], { input: used.code })
+    assert.notEqual(again.code, 0)
+    assert.match(again.err, /belongs to|runs|in use/)
+  })
+
   it('a revoked device gets no connection, and nothing of what is added later', async () => {
     await becomes('the phone is back', async () => {
       const { items } = await phone.json<Items<{ connected: boolean }>>('peers')
