@@ -22,9 +22,12 @@ import { writeFileAtomic } from '../storage/atomic-file.ts'
 import { nodeError } from './errors.ts'
 
 const PUBLIC_SALT_BYTES = 16
-const NETWORK_FILE = 'network.json'
+/** Which network a directory belongs to. */
+export const NETWORK_FILE = 'network.json'
 /** What stands in a directory while it joins a network: joining.ts. */
 export const JOINING_FILE = 'joining.json'
+/** What stands in a copied directory while it becomes another device: joining-copy.ts. */
+export const BEFORE_FILE = 'network.before.json'
 
 export interface NetworkChoiceComponents {
   readonly keySeed: Uint8Array
@@ -60,7 +63,7 @@ export async function chooseNetwork(
     }
     return { params: known, founded: false }
   }
-  if (existsSync(join(init.dataDir, JOINING_FILE))) {
+  if ([JOINING_FILE, BEFORE_FILE].some((name) => existsSync(join(init.dataDir, name)))) {
     throw nodeError('JOIN_UNFINISHED', { path: init.dataDir })
   }
   // Peers without a network's name could be anybody's; and founding a network beside them surprises.
@@ -88,7 +91,8 @@ export function readNetwork(dataDir: string): NetworkParams | undefined {
   return readKnown(join(dataDir, NETWORK_FILE))
 }
 
-function readKnown(path: string): NetworkParams | undefined {
+/** The parameters in such a file; undefined: there is none. @throws `NETWORK_FILE` */
+export function readKnown(path: string): NetworkParams | undefined {
   if (!existsSync(path)) return undefined
   try {
     const { parameters } = JSON.parse(readFileSync(path, 'utf8')) as { parameters: string }

@@ -60,7 +60,9 @@ export async function useRecovery(
 ): Promise<void> {
   const loaded = settingsOf(session, options)
   const addresses = await addressesOf(options)
-  if (addresses.length === 0) {
+  const { isCopy, recoverCopy } = await import('../../../node/joining-copy.ts')
+  const copy = isCopy(session.dataDir)
+  if (addresses.length === 0 && !copy) {
     throw interfaceError('USAGE', {
       why: 'Where are the others? Name a device of the network with --peer MULTIADDR, or a file of "cairn peers export" with --peers.',
     })
@@ -72,11 +74,15 @@ export async function useRecovery(
   const entropy = secretFromWords(words)
   const { recoverUser } = await import('../../../node/joining.ts')
   const deviceName = loaded.values.device_name ?? 'device'
+  const how = { ...baseOf(session, loaded), entropy, addresses, deviceName }
   const joined = await told(() =>
-    recoverUser({ ...baseOf(session, loaded), entropy, addresses, deviceName }, session.signal),
+    copy ? recoverCopy(how, session.signal) : recoverUser(how, session.signal),
   )
-  const text =
-    'You are back, with a new key for this device. Revoke the devices that are lost: cairn devices revoke NAME'
+  const alone =
+    'alone' in joined && joined.alone
+      ? ' No other device answered, so none knows of this one: when one can be reached, do it once more with --peer.'
+      : ''
+  const text = `You are back, with a new key for this device. Revoke the devices that are lost: cairn devices revoke NAME.${alone}`
   await startAfter(session, loaded, { ...options, peers: undefined }, preludeOf(joined, text))
 }
 
