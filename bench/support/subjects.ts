@@ -66,6 +66,7 @@ export const SUBJECTS: readonly Subject[] = [
   own('start', 'from the command to serving, memory when idle, `cairn status`'),
   own('gossip', 'five devices: until a record is seen, and confirmed, everywhere'),
   own('add', 'adding a file against hash + write + flush of the same bytes'),
+  own('private', 'adding and getting a private file against a public one'),
   {
     name: 'fetch',
     about: 'a file from one peer against Bitswap and a bare stream',
