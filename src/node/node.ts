@@ -108,7 +108,16 @@ async function assemble(
   const { store, journal, content, pins, identity: keys, params, clock, logger } = ground
   const verifier = createVerifier()
   const chain = createChainService(
-    { store, journal, verifier, signer: keys.signer, clock, events, logger },
+    {
+      store,
+      journal,
+      verifier,
+      signer: keys.signer,
+      clock,
+      events,
+      logger,
+      vouched: (admission) => people.gate.isProven(admission),
+    },
     { params },
   )
   const people = createPeople(

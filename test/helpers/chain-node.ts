@@ -10,6 +10,7 @@ import { createEvents, type Events } from '../../src/common/events.ts'
 import { silentLogger } from '../../src/common/logger.ts'
 import { beginChain } from '../../src/services/chain/begin-chain.ts'
 import { type ChainService, createChainService } from '../../src/services/chain/chain-service.ts'
+import type { Vouched } from '../../src/services/chain/speaker.ts'
 import type { BlockTemplate } from '../../src/services/chain/template.ts'
 import type { NodeEvents } from '../../src/services/events.ts'
 import { type ChainStore, createChainStore } from '../../src/storage/chain-store.ts'
@@ -75,7 +76,13 @@ export interface ChainNode {
 
 export function createChainNode(
   name: string,
-  options: { params?: NetworkParams; clock: Clock; journal?: Uint8Array[]; store?: ChainStore },
+  options: {
+    params?: NetworkParams
+    clock: Clock
+    journal?: Uint8Array[]
+    store?: ChainStore
+    vouched?: Vouched
+  },
 ): ChainNode {
   const { params = testParams(), clock, journal = [] } = options
   const seed = seedOf(name)
@@ -107,6 +114,8 @@ export function createChainNode(
       clock,
       events,
       logger: silentLogger,
+      // There is no gate here that could tell.
+      vouched: options.vouched ?? (() => true),
     },
     { params },
   )

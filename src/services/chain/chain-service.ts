@@ -35,6 +35,7 @@ import { createImporter, type Halt } from './importer.ts'
 import { createIntake, type Verifier } from './intake.ts'
 import { createOwnRecords, type Signer } from './own-records.ts'
 import { type Added, createPendingPool } from './pending-pool.ts'
+import type { Vouched } from './speaker.ts'
 import { createSyncSource } from './sync-source.ts'
 import { ANCESTORS, type BlockTemplate, buildTemplate } from './template.ts'
 import { createWaitingRoom, MAX_ORPHAN_BLOCKS } from './waiting-room.ts'
@@ -57,6 +58,8 @@ export interface ChainComponents {
   readonly clock: Clock
   readonly events: Events<NodeEvents>
   readonly logger: Logger
+  /** Default: no `device.add` counts before it is in the chain. */
+  readonly vouched?: Vouched
 }
 
 export interface ChainService extends SyncChain, GossipChain, MinableChain, Startable {
@@ -90,7 +93,7 @@ export function createChainService(
   const queue = createSerialQueue(MAX_QUEUED_JOBS)
   const importer = createImporter(components, { ...rules, device: signer.device })
   const own = createOwnRecords(components, network)
-  const pool = createPendingPool({ store, own, clock, events }, { device: signer.device })
+  const pool = createPendingPool({ ...components, own }, { device: signer.device })
   const intake = createIntake({ store, verifier }, rules)
   const plans = createHeaderPlans(store, intake)
   const source = createSyncSource(components, init.params)

@@ -11,6 +11,7 @@ import type { Events } from '../../common/events.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { NodeEvents } from '../events.ts'
 import type { OwnRecords } from './own-records.ts'
+import { maySpeak, type Vouched } from './speaker.ts'
 import { createWaitingRoom, MAX_ORPHAN_RECORDS } from './waiting-room.ts'
 
 /** Foreign records stored without a block: at 16 KiB each at most 1.6 GB, in practice some 50 MB. */
@@ -41,6 +42,8 @@ export function createPendingPool(
     readonly own: OwnRecords
     readonly clock: Clock
     readonly events: Events<NodeEvents>
+    /** Default: no `device.add` counts before it is in the chain. */
+    readonly vouched?: Vouched
   },
   init: {
     readonly device: DeviceId
@@ -50,7 +53,7 @@ export function createPendingPool(
   },
 ): PendingPool {
   const { device, maxForeign = MAX_FOREIGN_PENDING, maxOfDevice = MAX_PENDING_OF_DEVICE } = init
-  const { store, own, clock, events } = components
+  const { store, own, clock, events, vouched = () => false } = components
   const orphans = createWaitingRoom<SignedRecord>(MAX_ORPHAN_RECORDS)
 
   /** At least as many as there are: confirmed ones leave without a word. */
@@ -82,6 +85,7 @@ export function createPendingPool(
             gap = true
             continue
           }
+          if (foreign && !maySpeak(store, record, vouched)) continue
           if (foreign) waiting.set(record.device, waitingOf(record.device) + 1)
           if (foreign && held !== undefined) held += 1
           store.putRecord(record, { own: !foreign, received: clock.now() })
