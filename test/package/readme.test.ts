@@ -44,7 +44,7 @@ describe('readme', () => {
     )
   })
 
-  it('shows three devices on one machine, as it says', async function () {
+  it('shows three people on one machine, as it says', async function () {
     this.timeout(10 * STEP_MS)
     if (process.platform === 'win32') this.skip()
     const ports = new Map<string, number>()
@@ -85,9 +85,13 @@ describe('readme', () => {
         })
       }
     }
-    const fetched = await readFile(join(directory, 'protocol-of-cleo.md'))
-    deepEqual(fetched, await readFile(join(root, 'docs/PROTOCOL.md')))
-    const votes = [join(root, 'bin/cairn.js'), 'votes', 'PROTOCOL.md', '--data-dir']
+    for (const [fetched, original] of [
+      ['protocol-of-ben.md', 'docs/PROTOCOL.md'],
+      ['guide-of-cleo.md', 'docs/GUIDE.md'],
+    ] as const) {
+      deepEqual(await readFile(join(directory, fetched)), await readFile(join(root, original)))
+    }
+    const votes = [join(root, 'bin/cairn.js'), 'votes', 'GUIDE.md', '--data-dir']
     const { stdout } = await run(process.execPath, [...votes, join(directory, 'cairn-cleo')])
     match(stdout, /I read it\./)
   })
