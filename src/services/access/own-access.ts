@@ -49,7 +49,8 @@ export function createOwnAccesses(components: {
     return projections
       .grantsOf(file)
       .filter(({ grant: { record, place }, revocations }) => {
-        if (record.type !== 'grant' || place !== undefined || revocations.length > 0) return false
+        if (record.type !== 'grant' || place !== undefined) return false
+        if (revocations.some((revocation) => revocation.record.user === record.user)) return false
         const known = people.userOf(record.device)
         return record.body.user === user && record.user === known && (owner ?? known) === known
       })

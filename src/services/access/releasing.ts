@@ -102,11 +102,18 @@ export function createReleasing(components: ReleasingComponents): KeyHolder {
     store.meta(revokedKey(grantId)) !== undefined ||
     projections.revocationsOf(grantId).some((revocation) => isRevocation(revocation, owner))
 
+  /** Who takes a grant back: the owner of its file; of one that is in no block yet, whoever gave it. */
+  const ownerOf = (grantId: RecordId): UserId | undefined => {
+    const grant = readGrant(state, grantId)
+    if (grant !== undefined) return readFile(state, grant.file)?.owner
+    const record = store.record(grantId)?.record
+    return record?.type === 'grant' && record.user !== null ? record.user : undefined
+  }
+
   // What was never confirmed may have to leave a full store. That it was here must not be forgotten.
   events.on('record:pending', ({ record, own }) => {
     if (record.type !== 'revoke' || own) return
-    const grant = readGrant(state, record.body.grant)
-    const owner = grant === undefined ? undefined : readFile(state, grant.file)?.owner
+    const owner = ownerOf(record.body.grant)
     if (owner === undefined || !isRevocation({ record, everConfirmed: false }, owner)) return
     store.setMeta(revokedKey(record.body.grant), utf8(record.id))
   })
@@ -128,6 +135,19 @@ export function createReleasing(components: ReleasingComponents): KeyHolder {
 
   const isReleased = (access: RecordId, file: FileId, owner: UserId): boolean =>
     projections.releasesOf(access).some((release) => isRelease(release, file, owner))
+
+  /**
+   * Whether the key of this very access may be given again without counting it again. Not because a device says so
+   * that was revoked: whoever stole it would answer any number of accesses in advance. That one counts, no more.
+   */
+  const isGivenOut = (access: RecordId, file: FileId, owner: UserId): boolean =>
+    projections
+      .releasesOf(access)
+      .some(
+        (release) =>
+          (release.record.device === self || !isRevoked(release.record.device)) &&
+          isRelease(release, file, owner),
+      )
 
   const isUsedUp = (grantId: RecordId, grant: GrantState, owner: UserId): boolean => {
     const { downloads, file } = grant
@@ -164,7 +184,7 @@ export function createReleasing(components: ReleasingComponents): KeyHolder {
       return refused('ACCESS_DENIED', 'ACCESS_REPLACED')
     }
     if (grant.expires !== null && clock.now() > grant.expires) return refused('EXPIRED')
-    const released = isReleased(access, grant.file, owner)
+    const released = isGivenOut(access, grant.file, owner)
     if (!released && isUsedUp(grantId, grant, owner)) return refused('USED_UP')
     const version = versionRecordOf(record.body.version)
     if (version === undefined) return refused('NO_KEY_HERE')

@@ -113,11 +113,12 @@ export function createSupply({ store, keys, purposes, clock }: SupplyComponents)
   }
 
   /** Users whose grant stands. */
-  const grantees = (file: FileId): { user: UserId; grant: RecordId }[] =>
+  const grantees = (file: FileId, owner: UserId): { user: UserId; grant: RecordId }[] =>
     grantsOf(state, file).filter(({ grant: id }) => {
       const grant = readGrant(state, id)
       if (grant === undefined || grant.revoked) return false
-      if (projections.revocationsOf(id).length > 0) return false
+      // Anybody can sign one; only the owner's says something.
+      if (projections.revocationsOf(id).some(({ record }) => record.user === owner)) return false
       return grant.expires === null || clock.now() <= grant.expires
     })
 
@@ -156,7 +157,7 @@ export function createSupply({ store, keys, purposes, clock }: SupplyComponents)
     owner: UserId,
     versions: readonly VersionRecord[],
   ): Promise<Statement[]> => {
-    const standing = grantees(file)
+    const standing = grantees(file, owner)
     if (standing.length === 0 || versions.length === 0) return []
     const given = copiedTo()
     const copies: MetadataCopy[] = []

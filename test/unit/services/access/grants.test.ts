@@ -204,6 +204,22 @@ describe('key holders', () => {
       await supplying.stop()
     }))
 
+  it('a revocation that somebody else signs keeps nobody from a new generation', () =>
+    withSecret(async (network) => {
+      const { ada, bob, carol, file, settle } = network
+      const { grant } = await ada.exchange.grants.grant(file, 'bob', {}, never)
+      await settle()
+      const supplying = supplyingOf(ada, network)
+      await supplying.start()
+      await carol.publish({ type: 'revoke', body: { grant: grant as RecordId } })
+      await ada.files.rekey(file, { signal: never })
+      await settle()
+      await supplying.settle()
+      await settle()
+      assert.equal(bob.files.info(file).name, 'poem.txt')
+      await supplying.stop()
+    }))
+
   it('whose grant was taken back gets nothing of a new generation', () =>
     withSecret(async (network) => {
       const { ada, bob, file, settle } = network

@@ -219,6 +219,35 @@ describe('a key holder', () => {
       assert.equal(ada.store.projections.releasesOf(access).length, 1)
     }))
 
+  it('a stolen device of the owner answers no accesses in advance: its releases count, and open nothing', () =>
+    withNetwork(async (network) => {
+      const { ada, bob, phone, revoked } = network
+      const { file, grant } = await granted(network, { downloads: 2 })
+      const accesses: RecordId[] = []
+      for (let at = 0; at < 5; at += 1) accesses.push(await read(network, bob, file, grant))
+      const [first, ...others] = accesses
+      assert.ok(first !== undefined)
+      assert.equal(await codeOf(ask(ada, bob, first)), 'key')
+      revoked.add(phone.device)
+      for (const access of others) await phone.publish({ type: 'release', body: { access } })
+      await phone.tell(ada)
+      for (const access of others) assert.equal(await codeOf(ask(ada, bob, access)), 'USED_UP')
+      assert.equal(await codeOf(ask(ada, bob, first)), 'key', 'that one left here')
+    }))
+
+  it('REVOKED: also when the revocation came before the grant was in a block, and had to leave', () =>
+    withNetwork(async (network) => {
+      const { ada, bob, phone } = network
+      const file = await addSecret(network, ada)
+      const { grant } = await ada.exchange.grants.grant(file, userOf(bob), {}, never)
+      await ada.tell(phone)
+      const again = network.again(phone)
+      const revocation = await ada.publish({ type: 'revoke', body: { grant: grant as RecordId } })
+      await ada.tell(phone)
+      assert.ok(phone.store.meta(`revoked-grant/${grant}`), revocation.id)
+      assert.ok(again)
+    }))
+
   it('NO_KEY_HERE: a device of the owner that the user’s secret was not passed to', () =>
     withNetwork(async (network) => {
       const { bob, phone } = network
