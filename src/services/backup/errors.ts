@@ -72,6 +72,9 @@ export const BACKUP_ERRORS = {
   BACKUP_NOT_READY: {
     says: 'This device is not admitted to its network yet, so there is nothing to back up.',
   },
+  BACKUP_MOVING: {
+    says: 'The chain changed again and again while it was backed up. It is tried again by itself.',
+  },
   BACKUP_NO_RECIPIENT: {
     says: 'This device does not know for whom backups are encrypted. Let a device that has the recovery kit write one to {destination} first.',
   },

@@ -8,8 +8,12 @@ const DOTS = /(?:^|\/)\.{1,2}(?:\/|$)/
 
 /** The name, when it is one. @throws OBJECT_NAME */
 export function objectName(name: string): string {
-  if (name.length > MAX_LENGTH || !ALLOWED.test(name) || DOTS.test(name)) {
+  if (!isObjectName(name)) {
     throw backupError('OBJECT_NAME', { name: JSON.stringify(name.slice(0, MAX_LENGTH)) })
   }
   return name
+}
+
+export function isObjectName(name: string): boolean {
+  return name.length <= MAX_LENGTH && ALLOWED.test(name) && !DOTS.test(name)
 }

@@ -1,0 +1,220 @@
+/** Connections to PostgreSQL: made when needed, closed when idle, given up when their caller gives up. */
+import { connect, Socket } from 'node:net'
+import pg from 'pg'
+import type { Clock } from '../../../common/clock.ts'
+import { codeOf } from '../../../common/errors.ts'
+import { backupError } from '../errors.ts'
+
+/** Connections at once: a backup and a restore or a verification beside it. */
+const MAX_CONNECTIONS = 2
+/** Milliseconds after which an unused connection is closed: databases that sleep when nobody is there can. */
+const IDLE_MS = 30_000
+/** Milliseconds to connect, TLS and password included. */
+const CONNECT_MS = 15_000
+/** Milliseconds of one statement, which the server itself ends. */
+const STATEMENT_MS = 120_000
+/** Milliseconds for which `close` waits for connections to end in order. */
+const CLOSE_MS = 1000
+/** Milliseconds without an answer after which a connection counts as dead. */
+const QUERY_MS = STATEMENT_MS + 5_000
+
+export interface PostgresLink {
+  /**
+   * Rows of a statement, or of several without values.
+   *
+   * @throws DESTINATION_UNREACHABLE, DESTINATION_REFUSED, DESTINATION_FULL, DESTINATION_TOO_LARGE, DESTINATION_BUSY,
+   *   DESTINATION_FAILED, the signal's reason
+   */
+  query(
+    text: string,
+    values: readonly unknown[],
+    signal: AbortSignal,
+    object?: { readonly name: string; readonly size: number },
+  ): Promise<readonly Readonly<Record<string, unknown>>[]>
+  /** Idempotent. */
+  close(): Promise<void>
+}
+
+export function connectPostgres(
+  { clock }: { readonly clock: Pick<Clock, 'after'> },
+  { url, destination }: { readonly url: string; readonly destination: string },
+): PostgresLink {
+  let pool: Promise<pg.Pool> | undefined
+  let closed = false
+  const sockets = new Set<Socket>()
+
+  const open = async (): Promise<pg.Pool> => {
+    const made = new pg.Pool({
+      connectionString: await withTlsMode(url),
+      max: MAX_CONNECTIONS,
+      idleTimeoutMillis: IDLE_MS,
+      connectionTimeoutMillis: CONNECT_MS,
+      query_timeout: QUERY_MS,
+      keepAlive: true,
+      allowExitOnIdle: true,
+      application_name: 'cairn',
+      // Kept, to end those that hang.
+      stream: () => {
+        const socket = new Socket()
+        sockets.add(socket)
+        return socket.once('close', () => sockets.delete(socket))
+      },
+    })
+    // An idle connection that the server closed is replaced at the next use.
+    made.on('error', () => {})
+    return made
+  }
+
+  return {
+    query: async (text, values, signal, object) => {
+      signal.throwIfAborted()
+      if (closed) throw unreachable(destination, 'closed')
+      try {
+        if (pool === undefined) {
+          pool = open()
+          pool.catch(() => {
+            pool = undefined
+          })
+        }
+        const client = await leased(await unlessStopped(pool, signal), signal)
+        return await used(client, text, values, signal)
+      } catch (error) {
+        if (signal.aborted) throw signal.reason
+        throw translated(error, destination, object)
+      }
+    },
+    close: async () => {
+      closed = true
+      const open = await pool?.catch(() => undefined)
+      pool = undefined
+      if (open === undefined || open.ending) return
+      const hung = Promise.withResolvers<void>()
+      const cancel = clock.after(CLOSE_MS, hung.resolve)
+      await Promise.race([open.end(), hung.promise])
+      cancel()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+/** What `coming` brings, or the signal's reason as soon as it is there. */
+async function unlessStopped<Value>(coming: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  signal.throwIfAborted()
+  const stopped = Promise.withResolvers<never>()
+  const stop = (): void => stopped.reject(signal.reason)
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    return await Promise.race([coming, stopped.promise])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/** A connection; one that comes after its caller gave up goes back. */
+async function leased(pool: pg.Pool, signal: AbortSignal): Promise<pg.PoolClient> {
+  const coming = pool.connect()
+  try {
+    return await unlessStopped(coming, signal)
+  } catch (error) {
+    coming.then(
+      (client) => client.release(),
+      () => {},
+    )
+    throw error
+  }
+}
+
+/** Connections whose statements have a limit. */
+const limited = new WeakSet<pg.PoolClient>()
+
+async function used(
+  client: pg.PoolClient,
+  text: string,
+  values: readonly unknown[],
+  signal: AbortSignal,
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  let broken: Error | undefined
+  const lost = (): void => {}
+  client.on('error', lost)
+  const asked = async (): Promise<readonly Readonly<Record<string, unknown>>[]> => {
+    // Not with the connection's parameters: connection poolers refuse those that they do not know.
+    if (!limited.has(client)) await client.query(`SET statement_timeout = ${STATEMENT_MS}`)
+    limited.add(client)
+    const { rows } = await client.query<Record<string, unknown>>(text, [...values])
+    return rows ?? []
+  }
+  try {
+    signal.throwIfAborted()
+    const answer = asked()
+    answer.catch(() => {})
+    return await unlessStopped(answer, signal)
+  } catch (error) {
+    // What the server refused leaves the connection good; everything else does not.
+    if (!(error instanceof pg.DatabaseError)) {
+      broken = error instanceof Error ? error : new Error('stopped')
+    }
+    throw error
+  } finally {
+    client.release(broken)
+    client.off('error', lost)
+  }
+}
+
+/**
+ * The address with what it says of TLS, read as PostgreSQL's own programs do: `sslmode` `disable`, `require` (without
+ * a look at the certificate), `verify-ca`, `verify-full`, and `prefer`, also when it says nothing: TLS when the
+ * server has it.
+ */
+async function withTlsMode(address: string): Promise<string> {
+  const url = new URL(address)
+  const query = url.searchParams
+  const mode = query.get('sslmode')
+  query.set('uselibpqcompat', 'true')
+  const decided = query.has('ssl') || query.has('sslrootcert') || query.has('sslnegotiation')
+  if (mode === 'prefer' || mode === 'allow' || (mode === null && !decided)) {
+    const host = query.get('host') ?? url.hostname
+    const port = Number(query.get('port') ?? (url.port || '5432'))
+    const local = host === '' || host.startsWith('/')
+    query.set('sslmode', !local && (await offersTls(host, port)) ? 'require' : 'disable')
+  }
+  return url.href
+}
+
+/** `SSLRequest` of PostgreSQL's protocol, answered by `S` or `N`. */
+const SSL_REQUEST = Uint8Array.of(0, 0, 0, 8, 4, 210, 22, 47)
+
+function offersTls(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port })
+    socket.setTimeout(CONNECT_MS, () => socket.destroy(new Error('no answer')))
+    socket.once('connect', () => socket.write(SSL_REQUEST))
+    socket.once('data', (answer) => {
+      resolve(answer[0] === 0x53)
+      socket.destroy()
+    })
+    socket.once('error', reject)
+    socket.once('close', () => reject(new Error('closed')))
+  })
+}
+
+const unreachable = (destination: string, why: string): Error =>
+  backupError('DESTINATION_UNREACHABLE', { destination, why })
+
+/**
+ * SQLSTATE classes (PostgreSQL, appendix A). The server's own sentence is left out: it may contain data.
+ */
+function translated(
+  error: unknown,
+  destination: string,
+  object: { readonly name: string; readonly size: number } | undefined,
+): Error {
+  const state = error instanceof pg.DatabaseError ? (error.code ?? '') : ''
+  if (state === '') return unreachable(destination, codeOf(error))
+  const details = { destination, why: `SQLSTATE ${state}`, ...object }
+  if (/^(?:28|42501|3D000|0P|0L)/.test(state)) return backupError('DESTINATION_REFUSED', details)
+  if (/^(?:53100|53200|53400)/.test(state)) return backupError('DESTINATION_FULL', details)
+  if (/^(?:53300|55P03|40)/.test(state)) return backupError('DESTINATION_BUSY', details)
+  if (/^54/.test(state)) return backupError('DESTINATION_TOO_LARGE', details)
+  if (/^(?:57|08)/.test(state)) return unreachable(destination, details.why)
+  return backupError('DESTINATION_FAILED', details)
+}

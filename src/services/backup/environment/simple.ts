@@ -1,0 +1,38 @@
+/** Destinations of one variable: a database, a folder. */
+import type { CairnError } from '../../../common/errors.ts'
+import { type Environment, type Plan, planOf } from './variables.ts'
+
+/** `DATABASE_URL=postgresql://user:password@host:port/database` */
+export function postgresFrom(environment: Environment): Plan | CairnError | undefined {
+  return planOf(environment, 'postgres', ['DATABASE_URL'], ({ need, refuse }) => {
+    const url = need('DATABASE_URL')
+    const parsed = URL.parse(url)
+    if (parsed === null || !/^postgres(?:ql)?:$/.test(parsed.protocol)) {
+      return refuse('DATABASE_URL', 'it is no address that begins with postgresql://')
+    }
+    const name = `postgres ${parsed.hostname || 'local'}${parsed.pathname}`
+    return {
+      kind: 'postgres',
+      name,
+      open: async ({ clock }) => {
+        const { createPostgresDestination } = await import('../destinations/postgres.ts')
+        return createPostgresDestination({ clock }, { name, url })
+      },
+    }
+  })
+}
+
+/** `CAIRN_BACKUP_FOLDER=/mnt/data/backups` */
+export function folderFrom(environment: Environment): Plan | CairnError | undefined {
+  return planOf(environment, 'folder', ['CAIRN_BACKUP_FOLDER'], ({ need }) => {
+    const path = need('CAIRN_BACKUP_FOLDER')
+    return {
+      kind: 'folder',
+      name: path,
+      open: async ({ clock }) => {
+        const { createFolderDestination } = await import('../destinations/folder.ts')
+        return createFolderDestination({ clock }, { path })
+      },
+    }
+  })
+}
