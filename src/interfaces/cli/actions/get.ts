@@ -5,30 +5,14 @@ import type { FileHandle } from 'node:fs/promises'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf, messageOf } from '../../../common/errors.ts'
-import type { Client } from '../../client/client.ts'
-import { segment } from '../../client/segment.ts'
 import { interfaceError } from '../../errors.ts'
-import type { FileInfo, FileVersion, ReadingWait } from '../../http/api-files.ts'
-import { isOpen, type OpenVersion, openVersion } from '../../http/sealed.ts'
-import { pickVersion } from '../../http/versions.ts'
 import { printable, size } from '../format.ts'
 import type { Options } from '../register.ts'
 import type { Session } from '../session.ts'
-import { pathOf } from '../states.ts'
+import { contentOf, opened, type Wanted, work } from '../wanted.ts'
 
 /** Letters of the CID in the name of a file under way: one per version, found again by the next try. */
 const PART_ID = 16
-
-interface Found {
-  readonly client: Client
-  readonly file: string
-  readonly info: FileInfo
-  readonly version: FileVersion
-}
-
-interface Wanted extends Found {
-  readonly version: OpenVersion
-}
 
 export async function get(
   session: Session,
@@ -39,7 +23,7 @@ export async function get(
     if (session.json)
       throw interfaceError('USAGE', { why: '-o - and --json both want standard output.' })
     const wanted = await opened(session, text, options)
-    await bring(session, wanted, options)
+    await work(session, wanted, 'fetch', options)
     return print(session, wanted, undefined)
   }
   const wanted = await opened(session, text, options)
@@ -47,7 +31,7 @@ export async function get(
   if (options.force !== true && (await exists(target))) {
     throw interfaceError('TARGET_EXISTS', { path: target })
   }
-  await bring(session, wanted, options)
+  await work(session, wanted, 'fetch', options)
   const part = `${target}.${wanted.version.root.slice(-PART_ID)}.part`
   await write(session, wanted, part)
   await rename(part, target).catch((error: unknown) => {
@@ -83,106 +67,6 @@ export async function cat(
   const { visibility } = wanted.version
   if (visibility === 'private') await work(session, wanted, 'unlock', options)
   await print(session, wanted, range === undefined ? undefined : String(range))
-}
-
-/** The version with its name and size. Of what is sealed here a key is asked for: that stands in the access log. */
-async function opened(session: Session, text: string, options: Options): Promise<Wanted> {
-  const found = await find(session, text, options)
-  if (!isOpen(found.version)) await work(session, found, 'unlock', options)
-  const again = isOpen(found.version) ? found : await find(session, found.file, options)
-  return { ...again, version: openVersion(again.info, again.version) }
-}
-
-async function find(session: Session, text: string, { version }: Options): Promise<Found> {
-  const client = await session.node()
-  const path = `/api/v1/files/${segment(text)}`
-  const info = await client.get<FileInfo>(path, {}, session.signal)
-  return {
-    client,
-    file: info.file,
-    info,
-    version: pickVersion(info, version === undefined ? undefined : String(version)),
-  }
-}
-
-/** Brings all bytes to the node. */
-async function bring(session: Session, wanted: Wanted, options: Options): Promise<void> {
-  await work(session, wanted, 'fetch', options)
-}
-
-async function work(
-  session: Session,
-  { client, file, info, version }: Found,
-  verb: 'fetch' | 'unlock',
-  { timeout }: Options,
-): Promise<void> {
-  const bar = session.progress(`fetching ${pathOf({ ...info, name: version.name })}`)
-  try {
-    await client.work(
-      'POST',
-      `/api/v1/files/${file}/${verb}`,
-      {
-        query: {
-          version: version.version,
-          ...(timeout === undefined ? {} : { timeout: `${timeout}` }),
-        },
-        onProgress: ({ bytes, total }) => bar.update(bytes, total ?? version.size),
-        onWait: (wait) => {
-          bar.end()
-          session.note(waitWords(wait))
-        },
-      },
-      session.signal,
-    )
-  } finally {
-    bar.end()
-  }
-}
-
-function waitWords({ for: what, holders }: ReadingWait): string {
-  if (what === 'confirmation') return 'waiting until the network has confirmed that you read it…'
-  const names = holders.map(printable).join(', ')
-  return holders.length === 0
-    ? 'waiting: no device is known that can give its key…'
-    : `waiting for a device that can give its key: ${names}. Ctrl-C leaves it; the same command goes on later.`
-}
-
-/**
- * The bytes of a version from `from` to before `to`. An answer that breaks off is asked for again from there: it
- * goes on, or says why it cannot.
- *
- * @throws NODE_CUT, INTERRUPTED, what the node answers
- */
-async function* contentOf(
-  { client, file, version }: Wanted,
-  { from, to }: { readonly from: number; readonly to: number },
-  { signal }: Session,
-): AsyncGenerator<Buffer> {
-  const path = `/api/v1/files/${file}/content`
-  const query = { version: version.version }
-  let at = from
-  while (at < to) {
-    const began = at
-    const headers = { range: `bytes=${at}-${to - 1}` }
-    const response = await client.open('GET', path, { query, headers }, signal)
-    try {
-      for await (const chunk of response as AsyncIterable<Buffer>) {
-        at += chunk.length
-        yield chunk
-      }
-      if (at < to && at === began) throw interfaceError('NODE_CUT')
-    } catch (error) {
-      if (signal.aborted) throw interfaceError('INTERRUPTED')
-      if (!CUTS.has(codeOf(error)) || at === began) throw cutError(error)
-    }
-  }
-}
-
-/** How a connection that ends too early shows. */
-const CUTS = new Set(['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'])
-
-function cutError(error: unknown): unknown {
-  return CUTS.has(codeOf(error)) ? interfaceError('NODE_CUT', {}, error) : error
 }
 
 /** First byte, and the one behind the last, of a range as `cat --range` takes it. */
