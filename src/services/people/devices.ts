@@ -61,27 +61,41 @@ export function createDevicesService(components: DevicesComponents): DevicesServ
     return only
   }
 
-  /** The newest record of a device that continues what the chain holds of it. */
-  const throughOf = (entry: PersonEntry): { sequence: number; record: RecordId } => {
-    const state = readDevice(store.state, entry.device)
-    let through = {
+  /** Records of a device that continue what the chain holds of it, and wait. */
+  const waitingOf = ({ device, record }: PersonEntry): SignedRecord[] => {
+    const state = readDevice(store.state, device)
+    let last: { sequence: number; id: RecordId } = {
       sequence: state?.sequence ?? 0,
-      record: state?.last ?? entry.record.id,
+      id: state?.last ?? record.id,
     }
+    const found: SignedRecord[] = []
     for (;;) {
+      const { id, sequence } = last
       const next = store
-        .recordsAt(entry.device, through.sequence + 1)
-        .find(({ record, place }) => place === undefined && record.previous === through.record)
-      if (next === undefined) return through
-      through = { sequence: next.record.sequence, record: next.record.id }
+        .recordsAt(device, sequence + 1)
+        .find((stored) => stored.place === undefined && stored.record.previous === id)
+      if (next === undefined) return found
+      found.push(next.record)
+      last = next.record
     }
   }
+  const throughOf = (
+    entry: PersonEntry,
+    waiting: readonly SignedRecord[],
+  ): { sequence: number; record: RecordId } => {
+    const last = waiting.at(-1)
+    if (last !== undefined) return { sequence: last.sequence, record: last.id }
+    const state = readDevice(store.state, entry.device)
+    return { sequence: state?.sequence ?? 0, record: state?.last ?? entry.record.id }
+  }
 
-  /** Invites that the device made, with which its thief could bring in another. */
-  const openInvitesOf = (entry: PersonEntry): RecordId[] =>
-    listInvites(store.state)
+  /** Invites that the device made, waiting ones too, with which its thief could bring in another. */
+  const openInvitesOf = (entry: PersonEntry, waiting: readonly SignedRecord[]): RecordId[] => [
+    ...listInvites(store.state)
       .filter(({ id, invite }) => invite.issuer === entry.user && !invite.used && madeBy(id, entry))
-      .map(({ id }) => id)
+      .map(({ id }) => id),
+    ...waiting.filter(({ type }) => type === 'invite').map(({ identity }) => identity),
+  ]
   const madeBy = (id: RecordId, { device }: PersonEntry): boolean =>
     store.record(id)?.record.device === device
 
@@ -99,7 +113,8 @@ export function createDevicesService(components: DevicesComponents): DevicesServ
       if (characters > MAX_REASON_CHARACTERS || !reason.isWellFormed()) {
         throw peopleError('REVOKE_REASON', { characters, limit: MAX_REASON_CHARACTERS })
       }
-      const through = throughOf(entry)
+      const waiting = waitingOf(entry)
+      const through = throughOf(entry, waiting)
       const former = readRevocation(store.state, device)
       // One who stole it may have revoked it themselves, far ahead: the lowest place counts.
       if (former !== undefined && former.sequence <= through.sequence) {
@@ -115,7 +130,7 @@ export function createDevicesService(components: DevicesComponents): DevicesServ
       if (others.length === 0 && !force) throw peopleError('DEVICE_LAST', { name })
       const body = { ...referenceTo(entry), through, reason }
       const record = await records.publish({ type: 'device.revoke', body }, signal)
-      for (const invite of openInvitesOf(entry)) {
+      for (const invite of new Set(openInvitesOf(entry, waiting))) {
         await records.publish({ type: 'invite.cancel', body: { invite } }, signal)
       }
       // After the revocation, never before: the new key is what the revoked device does not have.

@@ -226,6 +226,19 @@ describe('keys of a person', () => {
       await assert.rejects(ada.devices.revoke('phone', {}, signal), { code: 'DEVICE_REVOKED' })
     }))
 
+  it('a revocation takes back the invites of the lost device, those too that are in no block yet', () =>
+    withDevices(async ({ ada, phone, bob }) => {
+      const invite = await phone.chain.publish({
+        type: 'invite',
+        body: { key: seedOf('invite'), role: 'member', ownDevice: true, expires: START + 1e9 },
+      })
+      await phone.tell(ada)
+      await ada.devices.revoke('phone', { reason: 'stolen' }, signal)
+      await ada.tell(phone, bob)
+      await mine(ada, phone, bob)
+      assert.equal(readInvite(ada.store.state, invite.id)?.used, true)
+    }))
+
   it('what goes wrong has a name', () =>
     withDevices(async ({ ada, bob }) => {
       const codes: [Promise<unknown>, string][] = [
