@@ -294,7 +294,7 @@ async function assemble(
     mining,
     ...(options.policy === 'nothing' ? [] : [replication]),
     createIntegrity({
-      damagedRows: () => damagedRows(ground.db, store.state),
+      damagedRows: () => damagedRows(ground.db),
       condemn: () => condemnDatabase(ground.directory.database),
       clock,
       events,

@@ -21,10 +21,11 @@ import { createEviction } from './eviction.ts'
 import { createFileProjection } from './file-projection.ts'
 import type { DeviceHead } from './head-list.ts'
 import { createProjections, type Projections } from './projections.ts'
-import { createRecordTable, type StoredRecord } from './record-table.ts'
+import { createRecordTable, type Outcome, type StoredRecord } from './record-table.ts'
 import { createRecordWalk } from './record-walk.ts'
 import type { Database } from './sqlite.ts'
 import { createStateTable } from './state-table.ts'
+import { createStoredState } from './stored-state.ts'
 import { readStored } from './stored-value.ts'
 import { decodeUndo, encodeUndo } from './undo.ts'
 
@@ -130,7 +131,7 @@ const PENDING_LIMIT = 10_000
 export function createChainStore(db: Database): ChainStore {
   const records = createRecordTable(db)
   const blocks = createBlockTable(db, records)
-  const state = createStateTable(db)
+  const state = createStoredState(createStateTable(db), records)
   const details = createDetailsTable(db)
   const files = createFileProjection(db, records, details)
   const projections = createProjections({ db, files, details, records })
@@ -161,7 +162,7 @@ export function createChainStore(db: Database): ChainStore {
     assert(number !== undefined, 'a record that waited is stored')
     return number
   }
-  const setOutcome = (id: RecordId, outcome: string, code: string): void => {
+  const setOutcome = (id: RecordId, outcome: Outcome | '', code: string): void => {
     const number = numberOf(id)
     records.setOutcome(number, outcome, code)
     changed(number)
@@ -240,11 +241,11 @@ export function createChainStore(db: Database): ChainStore {
         )
         const { number, numbers } = placesOf(block)
         assert(effect.outcomes.length === numbers.length, 'each record of a block has an outcome')
-        state.apply(effect.changes)
+        const changes = state.apply(effect.changes)
         const late = effect.late.map(({ record }) => {
           return { record, ...records.outcome(numberOf(record)) }
         })
-        const undo = encodeUndo({ changes: effect.changes, late })
+        const undo = encodeUndo({ changes, late })
         putUndo.run(number, undo, checksumOf(undo))
         blocks.extend(block)
         if (block.status !== 'valid') blocks.setStatus(block.id, 'valid')

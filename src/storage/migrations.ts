@@ -7,7 +7,8 @@
 import { DETAILS_SCHEMA } from './details.ts'
 import { storageError } from './errors.ts'
 import { PINS_SCHEMA } from './pins.ts'
-import { CHAIN_SCHEMA, IMPORTS_INDEX, PEOPLE_INDEX, SUMS } from './schema.ts'
+import { sumPlaces } from './record-places.ts'
+import { CHAIN_SCHEMA, IMPORTS_INDEX, PEOPLE_INDEX, RECORD_STATES, SUMS } from './schema.ts'
 import type { Database } from './sqlite.ts'
 
 export interface Migration {
@@ -25,6 +26,13 @@ export const MIGRATIONS: readonly Migration[] = [
       db.exec(
         `${DETAILS_SCHEMA} ${SUMS} DROP INDEX records_of_people; ${PEOPLE_INDEX} ${IMPORTS_INDEX}`,
       ),
+  },
+  {
+    format: 3,
+    migrate: (db) => {
+      db.exec(RECORD_STATES)
+      sumPlaces(db)
+    },
   },
 ]
 

@@ -12,6 +12,7 @@ import { createCache } from './cache.ts'
 import type { DeviceHead } from './head-list.ts'
 import { createPendingDevices, type PendingDevices } from './pending-devices.ts'
 import { createRecordHeads } from './record-heads.ts'
+import { createRecordPlaces, type RecordPlaces } from './record-places.ts'
 import { createRecordWriter, type RecordWriter } from './record-writer.ts'
 import type { Database } from './sqlite.ts'
 import { readStored } from './stored-value.ts'
@@ -49,7 +50,8 @@ export interface StoredRecord {
 
 export interface RecordTable
   extends Pick<RecordWriter, 'confirm' | 'unconfirm' | 'outcome' | 'setOutcome'>,
-    PendingDevices {
+    PendingDevices,
+    RecordPlaces {
   number(id: string): number | undefined
   /** The same for a whole record: cheaper when it is new. */
   numberOf(record: SignedRecord): number | undefined
@@ -200,11 +202,12 @@ export function createRecordTable(
   const table: RecordTable = {
     ...rows,
     ...createPendingDevices(db, read),
+    ...createRecordPlaces(db, rows),
     flush,
     number: (id) => {
       const known = numbers.get(id)
       if (known !== undefined) return known
-      const number = read(() => findNumber.get(id)?.number)
+      const number = rows.waiting(id) ?? findNumber.get(id)?.number
       if (number !== undefined) numbers.set(id, number)
       return number
     },

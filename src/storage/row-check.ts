@@ -8,11 +8,11 @@
 import { decodeHeader, decodeRecord } from '../chain/codec.ts'
 import type { BlockId, DeviceId, RecordId } from '../chain/ids.ts'
 import { chainworkFromBytes } from '../chain/pow.ts'
-import { readRecordState } from '../chain/state/records.ts'
-import type { StateView } from '../chain/view.ts'
 import { checksumOf } from './checksum.ts'
 import { fileSum, type SummedFile } from './file-projection.ts'
 import { parentsOf, rootOf, subjectOf } from './record-facts.ts'
+import { placeSum } from './record-places.ts'
+import type { Outcome } from './record-table.ts'
 import type { Database } from './sqlite.ts'
 
 /** Rows that one step reads and checks: about a millisecond. */
@@ -26,10 +26,10 @@ type Steps = Generator<string | undefined>
  *
  * @returns (yields) after each page the id of a row that is damaged, or undefined
  */
-export function* damagedRows(db: Database, state: StateView): Steps {
+export function* damagedRows(db: Database): Steps {
   yield* stateRows(db)
   yield* fileRows(db)
-  yield* recordRows(db, state)
+  yield* recordRows(db)
   yield* blockRows(db)
   yield* undoRows(db)
   yield* mainRows(db)
@@ -70,17 +70,19 @@ interface RecordRow {
   identity: string | null
   root: string | null
   height: number | null
-  outcome: string | null
+  place: number | null
+  outcome: Outcome | null
   code: string | null
+  sum: number | null
   bytes: Uint8Array
   /** The number that the body of the block at its place has there. */
   placed: Uint8Array | null
 }
 
-function* recordRows(db: Database, state: StateView): Steps {
+function* recordRows(db: Database): Steps {
   const page = db.prepare<RecordRow>(
     `SELECT records.number, records.id, device, sequence, user, type, subject, identity, root, records.height,
-       outcome, records.code, bytes, substr(blocks.records, place * 4 + 1, 4) AS placed
+       place, outcome, records.code, sum, bytes, substr(blocks.records, place * 4 + 1, 4) AS placed
      FROM records LEFT JOIN main ON main.height = records.height
      LEFT JOIN blocks ON blocks.number = main.block
      WHERE records.number > ? ORDER BY records.number LIMIT ${PAGE_ROWS}`,
@@ -89,7 +91,6 @@ function* recordRows(db: Database, state: StateView): Steps {
   const isWhole = (row: RecordRow): boolean => {
     const record = decodeRecord(row.bytes)
     const { identity } = record
-    const result = row.height === null ? undefined : readRecordState(state, row.id)
     return (
       record.id === row.id &&
       record.device === row.device &&
@@ -99,16 +100,21 @@ function* recordRows(db: Database, state: StateView): Steps {
       (identity === record.id ? null : identity) === row.identity &&
       subjectOf(record) === row.subject &&
       rootOf(record) === row.root &&
-      (row.height === null ? row.outcome === null : numberIn(row.placed) === row.number) &&
-      (result === undefined ||
-        result.by !== undefined ||
-        (result.outcome === row.outcome && (result.code ?? null) === row.code)) &&
+      isPlaceWhole(row) &&
       parentsOf(record).every((version) => covers.get(version, row.number) !== undefined)
     )
   }
   for (let rows = page.all(0); rows.length > 0; rows = page.all(rows.at(-1)?.number ?? 0)) {
     yield rows.find((row) => !holds(() => isWhole(row)))?.id
   }
+}
+
+function isPlaceWhole({ id, number, placed, sum, height, place: index, outcome, code }: RecordRow) {
+  if (height === null || index === null || outcome === null) {
+    return height === null && outcome === null && sum === null
+  }
+  if (numberIn(placed) !== number) return false
+  return sum === null || sum === placeSum(id, { height, index, outcome, code })
 }
 
 interface BlockRow {

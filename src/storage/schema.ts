@@ -1,5 +1,5 @@
 /**
- * The tables of the chain: schema as comment and code. Format 1.
+ * The tables of the chain: schema as comment and code. Format 1, and below it what came later.
  *
  * Ids are CID text. A record and a block also have a number, in the order of their arrival here, by which the
  * tables refer to each other; numbers mean nothing outside this file.
@@ -15,7 +15,7 @@
  *           (4 bytes each, big-endian), null: the body is not here
  * main      the best chain, by height
  * undo      per block of the best chain: what `disconnect` needs (undo.ts)
- * state     the rules' key-value view after the tip
+ * state     the rules' key-value view after the tip, but for what `records` says (stored-state.ts)
  * covers    which versions a file.update or file.remove names as its parents
  * files, file_heads   what a list of files shows; projections: derived from `records` alone.
  *   shown, version   the number and id of the version that is shown; version null: the file's first
@@ -112,6 +112,14 @@ ALTER TABLE files ADD COLUMN sum INTEGER;
 
 /** Format 2. */
 export const PEOPLE_INDEX = `CREATE INDEX records_of_people ON records (type) WHERE type IN ${PEOPLE_TYPES};`
+
+/** Format 3: the state of confirmed records stands in `records` alone; its sum is over place and outcome. */
+export const RECORD_STATES = `
+ALTER TABLE records ADD COLUMN sum INTEGER;
+-- All but those whose last field is a link (RFC 8949: tag 42, 37 bytes) to another record.
+DELETE FROM state WHERE key > 'record/' AND key < 'record0'
+  AND (length(value) < 41 OR substr(value, -41, 4) <> x'd82a5825');
+`
 
 /** Format 2: imports of a forerunner's data are few, and listed as a whole. */
 export const IMPORTS_INDEX =

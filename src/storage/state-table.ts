@@ -1,7 +1,5 @@
 /** The rules' key-value view on the disk, with a bounded cache. */
 import type { Change, StateView } from '../chain/view.ts'
-import { utf8 } from '../common/bytes.ts'
-import { sha256Stream } from '../common/crypto.ts'
 import { createCache } from './cache.ts'
 import { checksumOf } from './checksum.ts'
 import type { Database } from './sqlite.ts'
@@ -22,8 +20,8 @@ export interface StateTable extends StateView {
   apply(changes: readonly Change[]): void
   /** Writes the values before the changes. */
   revert(changes: readonly Pick<Change, 'key' | 'before'>[]): void
-  /** SHA-256 over every key and value, in byte order of the keys. Reads everything: for tests and `verify`. */
-  digest(): Uint8Array
+  /** Whether it has any key of this family, the first part of a key. Cheap; may stay true when the last one goes. */
+  holds(family: string): boolean
 }
 
 interface Row {
@@ -50,6 +48,8 @@ export function createStateTable(db: Database): StateTable {
   const families = new Set<string>()
   /** Families of which nothing is stored: each block asks whether any record waits. */
   const empty = new Set<string>()
+  /** Families of which something was stored. */
+  const held = new Set<string>()
 
   const flush = (): void => {
     if (waiting.size === 0) return
@@ -76,6 +76,7 @@ export function createStateTable(db: Database): StateTable {
     forget()
     cache.clear()
     empty.clear()
+    held.clear()
   })
 
   const put = (key: string, value: Uint8Array | undefined): void => {
@@ -134,13 +135,14 @@ export function createStateTable(db: Database): StateTable {
       change(() => {
         for (const { key, before } of changes) put(key, before)
       }),
-    digest: () => {
-      const hash = sha256Stream()
-      for (const [key, value] of list('')) {
-        hash.update(utf8(`${key.length} ${key} ${value.length} `))
-        hash.update(value)
+    holds: (family) => {
+      if (empty.has(family)) return false
+      if (held.has(family) || families.has(family)) return true
+      for (const _ of list(`${family}/`)) {
+        held.add(family)
+        return true
       }
-      return hash.digest()
+      return false
     },
   }
   return table

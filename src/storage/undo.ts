@@ -1,19 +1,20 @@
 /**
- * What disconnecting a block needs, as bytes: each changed state key with its value before, then the records
- * that had waited and that the block evaluated, each with its outcome before. Written and read by this program
+ * What disconnecting a block needs, as bytes: each changed key of the table `state` with its value before, then the
+ * records that had waited and that the block evaluated, each with its outcome before. Written and read by this program
  * alone, on its own disk.
  *
  * Layout: u32 number of changes; each: u16 key length, key (ASCII), u32 value length + 1 (0: there was none),
  * value; then u32 number of late records; each: three texts of u8 length: id, outcome, code. Big-endian.
  */
 import type { RecordId } from '../chain/ids.ts'
+import type { RecordOutcome } from '../chain/outcome.ts'
 import type { Change } from '../chain/view.ts'
 import { assert } from '../common/errors.ts'
 
 export interface LateBefore {
   readonly record: RecordId
   /** Empty: none. */
-  readonly outcome: string
+  readonly outcome: RecordOutcome['outcome'] | ''
   readonly code: string
 }
 
@@ -66,7 +67,8 @@ export function decodeUndo(data: Uint8Array): Undo {
   }
   const late: LateBefore[] = []
   for (let left = number(4); left > 0; left -= 1) {
-    late.push({ record: text(1) as RecordId, outcome: text(1), code: text(1) })
+    const [record, outcome, code] = [text(1), text(1), text(1)]
+    late.push({ record: record as RecordId, outcome: outcome as LateBefore['outcome'], code })
   }
   return { changes, late }
 }

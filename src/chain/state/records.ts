@@ -35,7 +35,20 @@ const codec = valueCodec(
   ),
 )
 
-const keyOf = (id: RecordId): string => `record/${id}`
+/** First part of the keys. */
+export const RECORD_FAMILY = 'record'
+
+const keyOf = (id: RecordId): string => `${RECORD_FAMILY}/${id}`
+
+/** The value of a record that stands in the chain for itself: a store need not keep what it can make. */
+export function ownRecordState(place: Place, outcome: Outcome, code: string | null): Uint8Array {
+  return codec.encode({ outcome, code, height: place.height, index: place.index, by: null })
+}
+
+/** Whether a value under a key of `RECORD_FAMILY` says nothing of another record: `ownRecordState` makes it. */
+export function isOwnRecordState(value: Uint8Array): boolean {
+  return codec.decode(value).by === null
+}
 
 /**
  * What became of the statement that `id` names, in this chain: of the record itself, or of the one that

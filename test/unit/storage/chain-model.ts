@@ -17,10 +17,19 @@ import {
 } from '../../../src/chain/ids.ts'
 import type { BlockEffect, RecordOutcome } from '../../../src/chain/outcome.ts'
 import type { Replaces, SignedRecord, Statement } from '../../../src/chain/record.ts'
+import { MARK } from '../../../src/chain/state/value.ts'
 import type { Change } from '../../../src/chain/view.ts'
 import { utf8 } from '../../../src/common/bytes.ts'
 import { sha256 } from '../../../src/common/crypto.ts'
-import { cidOf, cidText, RAW } from '../../../src/common/dag-cbor.ts'
+import {
+  type CborValue,
+  cidOf,
+  cidText,
+  decode,
+  encode,
+  linkTo,
+  RAW,
+} from '../../../src/common/dag-cbor.ts'
 import type { ChainStore } from '../../../src/storage/chain-store.ts'
 
 export const NETWORK: NetworkId = cidOf(utf8('network')) as NetworkId
@@ -163,17 +172,28 @@ export function blockOn(
     seal: noSignature,
     nonce: new Uint8Array(8),
   })
-  const state = new Map(parent?.state)
-  const changes: Change[] = []
-  for (const name of Object.keys(values).sort()) {
-    const after = values[name]
-    changes.push({ key: name, before: state.get(name), after })
-    if (after === undefined) state.delete(name)
-    else state.set(name, after)
-  }
   const own = records.map((record, index): RecordOutcome => {
     return { outcome: 'applied', ...outcomes[index], record: record.id }
   })
+  const state = new Map(parent?.state)
+  const after: Record<string, Uint8Array | undefined> = { ...values }
+  for (const [index, { record, outcome, code }] of own.entries()) {
+    const name = `record/${record}`
+    const by = carrierIn(after[name] ?? state.get(name))
+    after[name] = encode([outcome, code ?? null, height, index, by])
+  }
+  for (const { record, outcome, code } of late) {
+    const name = `record/${record}`
+    const [, , at, index] = decode(after[name] ?? state.get(name) ?? MARK, 500) as CborValue[]
+    after[name] = encode([outcome, code ?? null, at ?? 0, index ?? 0, null])
+  }
+  const changes: Change[] = []
+  for (const name of Object.keys(after).sort()) {
+    const value = after[name]
+    changes.push({ key: name, before: state.get(name), after: value })
+    if (value === undefined) state.delete(name)
+    else state.set(name, value)
+  }
   const all = new Map(parent?.outcomes)
   for (const outcome of [...own, ...late]) all.set(outcome.record, outcome)
   return {
@@ -184,6 +204,15 @@ export function blockOn(
     state,
     outcomes: all,
   }
+}
+
+/** The state of a record that is not in the chain, but another one for it. */
+export function replacedBy(by: RecordId): Uint8Array {
+  return encode([null, null, 1, 0, linkTo(by)])
+}
+
+function carrierIn(state: Uint8Array | undefined): CborValue {
+  return state === undefined ? null : ((decode(state, 500) as CborValue[])[4] ?? null)
 }
 
 export function pathTo(node: Node): Node[] {

@@ -18,6 +18,7 @@ import {
   fileUpdate,
   type Node,
   pathTo,
+  replacedBy,
   switchTo,
   userCreate,
   vote,
@@ -103,6 +104,12 @@ class Run {
     const values = Object.fromEntries(
       rest.slice(0, 4).map((n) => [`k/${n % 7}`, n % 3 === 0 ? undefined : utf8(`${n}`)]),
     )
+    // One that is not included, or was not before this block, stands in the chain by another one.
+    const stranded = choose(fresh, where)
+    const carrier = choose(this.records, from)
+    if (stranded !== undefined && carrier !== undefined && count % 3 === 0) {
+      values[`record/${stranded.id}`] = replacedBy(carrier.id)
+    }
     const node = blockOn(parent, records, values, outcomes, late)
     this.nodes.push(node)
     // Sometimes it is only stored.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readDevice } from '../../../src/chain/state/devices.ts'
+import { readRecordState } from '../../../src/chain/state/records.ts'
 import { createEvents } from '../../../src/common/events.ts'
 import { silentLogger } from '../../../src/common/logger.ts'
 import type { NodeEvents } from '../../../src/services/events.ts'
@@ -22,8 +23,8 @@ describe('storage/row-check', () => {
   }
 
   it('finds nothing in what is whole', async () => {
-    const { ada, db } = await prepare()
-    assert.deepEqual(new Set(damagedRows(db, ada.store.state)), new Set([undefined]))
+    const { db } = await prepare()
+    assert.deepEqual(new Set(damagedRows(db)), new Set([undefined]))
   })
 
   it('finds a record and a header with one changed bit', async () => {
@@ -35,9 +36,9 @@ describe('storage/row-check', () => {
     }
     const { id } = ada.store.tip()
     flip('blocks', 'header', id, ada.store.headerBytes(id) ?? new Uint8Array())
-    assert.ok([...damagedRows(db, ada.store.state)].includes(id))
+    assert.ok([...damagedRows(db)].includes(id))
     flip('records', 'bytes', record.id, record.bytes)
-    assert.ok([...damagedRows(db, ada.store.state)].includes(record.id))
+    assert.ok([...damagedRows(db)].includes(record.id))
   })
 
   it('finds each column that follows from others or has a sum', async () => {
@@ -55,7 +56,7 @@ describe('storage/row-check', () => {
     await ada.mine()
     await ada.publish({ type: 'file.remove', body: { file: first, parents: [first] } })
     const found = (): (string | undefined)[] =>
-      [...damagedRows(db, ada.store.state)].filter((id) => id !== undefined)
+      [...damagedRows(db)].filter((id) => id !== undefined)
     assert.deepEqual(found(), [])
     assert.equal(ada.store.projections.file(file)?.heads.length, 2)
     const changes = [
@@ -74,6 +75,7 @@ describe('storage/row-check', () => {
       'UPDATE records SET place = place + 1',
       'UPDATE records SET height = height + 1 WHERE height = 2',
       "UPDATE records SET outcome = 'waiting' WHERE sequence = 2",
+      "UPDATE records SET code = 'NOT_OWNER' WHERE sequence = 2",
       'UPDATE records SET height = NULL, place = NULL, outcome = NULL WHERE sequence = 3',
       'UPDATE blocks SET height = height + 1 WHERE height = 2',
       "UPDATE blocks SET chainwork = x'ff' WHERE height = 2",
@@ -99,6 +101,20 @@ describe('storage/row-check', () => {
     const fresh = createChainStore(db)
     assert.equal(
       thrownCode(() => readDevice(fresh.state, ada.device)),
+      'DATABASE_DAMAGED',
+    )
+  })
+
+  it('a changed outcome is found when the rules read it', async () => {
+    const { ada, db, record } = await prepare()
+    db.exec("UPDATE records SET outcome = 'rejected'")
+    const fresh = createChainStore(db)
+    assert.equal(
+      thrownCode(() => readRecordState(fresh.state, record.id)),
+      'DATABASE_DAMAGED',
+    )
+    assert.equal(
+      thrownCode(() => ada.store.stateDigest()),
       'DATABASE_DAMAGED',
     )
   })
