@@ -1,0 +1,118 @@
+/** What a destination has: its manifests, read and checked, and the segments that each of them names. */
+import { equalBytes } from '../../common/bytes.ts'
+import { sha256 } from '../../common/crypto.ts'
+import { codeOf, messageOf } from '../../common/errors.ts'
+import type { Destination } from './destination.ts'
+import { backupError } from './errors.ts'
+import {
+  type Manifest,
+  manifestNumber,
+  type ObjectRef,
+  readIndex,
+  readManifest,
+  type SegmentEntry,
+} from './manifest.ts'
+
+/** Manifests of one destination that are looked at, the newest: more than retention leaves. */
+export const MAX_MANIFESTS = 4096
+/** Objects that are asked for at a time. */
+const AT_ONCE = 8
+
+export interface CatalogEntry {
+  readonly destination: Destination
+  readonly manifest: Manifest
+}
+
+/** Something that could not be used, and why. */
+export interface Problem {
+  readonly destination: string
+  /** Of an object; empty: the destination itself. */
+  readonly object: string
+  readonly code: string
+  readonly message: string
+}
+
+export interface Catalog {
+  readonly backups: readonly CatalogEntry[]
+  readonly problems: readonly Problem[]
+}
+
+/**
+ * Reads all manifests of a destination. A manifest that cannot be read is a problem, not an error.
+ *
+ * @throws the errors of destinations, when it cannot be listed
+ */
+export async function readCatalog(
+  destination: Destination,
+  { prefix, signal }: { readonly prefix: string; readonly signal: AbortSignal },
+): Promise<Catalog> {
+  const objects = (await destination.list(prefix, signal))
+    .filter(({ name }) => manifestNumber(name) !== undefined)
+    .slice(-MAX_MANIFESTS)
+  const backups: CatalogEntry[] = []
+  const problems: Problem[] = []
+  await forEach(objects, async ({ name }) => {
+    try {
+      const manifest = readManifest(await destination.get(name, signal), name)
+      backups.push({ destination, manifest })
+    } catch (error) {
+      signal.throwIfAborted()
+      problems.push(problemOf(destination, name, error))
+    }
+  })
+  return { backups, problems }
+}
+
+export function problemOf(destination: Destination, object: string, error: unknown): Problem {
+  return {
+    destination: destination.name,
+    object,
+    code: codeOf(error),
+    message: messageOf(error),
+  }
+}
+
+/** Most work, then the newest. */
+export function newestFirst(a: CatalogEntry, b: CatalogEntry): number {
+  const { manifest: x } = a
+  const { manifest: y } = b
+  if (x.work !== y.work) return x.work > y.work ? -1 : 1
+  return y.time - x.time || y.number - x.number
+}
+
+/** The segments of a backup, in order. @throws BACKUP_DAMAGED, the errors of destinations */
+export async function readSegmentList(
+  destination: Destination,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<readonly SegmentEntry[]> {
+  if (manifest.sealed === null) return manifest.segments
+  const index = await readObject(destination, manifest.sealed, signal)
+  return [...readIndex(index, manifest.sealed.name), ...manifest.segments]
+}
+
+/** An object, compared with what is known of it. @throws BACKUP_DAMAGED, the errors of destinations */
+export async function readObject(
+  destination: Destination,
+  { name, sha256: wanted }: Pick<ObjectRef, 'name' | 'sha256'>,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const bytes = await destination.get(name, signal)
+  if (!equalBytes(sha256(bytes), wanted)) {
+    throw backupError('BACKUP_DAMAGED', { name, why: 'its bytes are not those that were stored' })
+  }
+  return bytes
+}
+
+/** Runs `work` on all items, a few at a time. */
+export async function forEach<T>(
+  items: readonly T[],
+  work: (item: T) => Promise<void>,
+  atOnce = AT_ONCE,
+): Promise<void> {
+  const left = [...items].reverse()
+  const worker = async (): Promise<void> => {
+    for (let next = left.pop(); next !== undefined; next = left.pop()) await work(next)
+  }
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker))
+}

@@ -1,0 +1,203 @@
+/**
+ * Brings blocks and records back from backups, through the same checks as those of a peer.
+ *
+ * The chain itself takes the branch with most work, whatever order it comes in; the records of all backups become
+ * pending. Of each device at each destination the newest backup is taken, and where it is damaged the one before.
+ */
+import { decodeHeader } from '../../chain/codec.ts'
+import type { BlockId, DeviceId } from '../../chain/ids.ts'
+import type { Logger } from '../../common/logger.ts'
+import type { SyncChain } from '../../network/sync/chain.ts'
+import type { ChainStore } from '../../storage/chain-store.ts'
+import {
+  type CatalogEntry,
+  type Problem,
+  problemOf,
+  readObject,
+  readSegmentList,
+} from './catalog.ts'
+import { backupError } from './errors.ts'
+import { codesOf, type Found, linesOf } from './find.ts'
+import type { BackupKey } from './keys.ts'
+import { type Manifest, manifestTime, type SegmentEntry, segmentName } from './manifest.ts'
+import { openSegment, type SegmentContent } from './segment.ts'
+
+/** Blocks or records that are handed over at a time, and windows of blocks under way. */
+const BATCH = 256
+const WINDOWS = 6
+/** Segments that are fetched and opened while others are taken in: 2 MiB each. */
+const AHEAD = 3
+
+/** The chain that is filled. */
+export interface RestoreTarget {
+  readonly chain: Pick<SyncChain, 'planHeaders' | 'acceptBodies' | 'acceptRecords'>
+  readonly store: Pick<ChainStore, 'tip' | 'block' | 'onMain'>
+  /** As whose gift the bytes are checked. */
+  readonly device: DeviceId
+}
+
+/** Which backup: the newest unless told otherwise. */
+export interface Selection {
+  /** The beginning or the end of an object's name, or a backup's number. */
+  readonly id?: string | undefined
+  /** The newest that is not newer, milliseconds UTC. */
+  readonly time?: number | undefined
+}
+
+export interface Restored {
+  readonly tip: BlockId
+  readonly height: number
+  /** What was taken in, the backup that was chosen first. */
+  readonly sources: readonly { readonly destination: string; readonly object: string }[]
+  /** Records that were not here before. */
+  readonly records: number
+  readonly problems: readonly Problem[]
+}
+
+/** The backups that a selection means. @throws BACKUP_NONE */
+export function selected(found: Found, { id, time }: Selection): readonly CatalogEntry[] {
+  const chosen = found.backups.filter(({ manifest }) => {
+    if (time !== undefined && manifestTime(manifest.object) > time) return false
+    return id === undefined || isCalled(manifest, id)
+  })
+  if (chosen.length === 0) {
+    const wanted = id ?? (time === undefined ? 'the newest' : new Date(time).toISOString())
+    throw backupError('BACKUP_NONE', { wanted })
+  }
+  return chosen
+}
+
+function isCalled(manifest: Manifest, id: string): boolean {
+  if (/^\d{1,10}$/.test(id)) return manifest.number === Number(id)
+  const { object } = manifest
+  const last = object.slice(object.lastIndexOf('/') + 1)
+  return id !== '' && (object === id || last.startsWith(id) || manifest.name === id)
+}
+
+/**
+ * Nothing goes back behind what is here without being told to.
+ *
+ * @throws BACKUP_BEHIND
+ */
+export function checkNotBehind(
+  backups: readonly CatalogEntry[],
+  here: { readonly height: number; readonly chainwork: bigint },
+): void {
+  const [best] = linesOf(backups)[0] ?? []
+  if (best === undefined || best.manifest.work >= here.chainwork) return
+  const { object, height } = best.manifest
+  throw backupError('BACKUP_BEHIND', { name: object, height, here: here.height })
+}
+
+/**
+ * Takes these backups in.
+ *
+ * @throws BACKUP_UNREADABLE: none of them could be read to its end; what could be is in the target
+ */
+export async function restoreBackups(
+  components: { readonly target: RestoreTarget; readonly logger: Logger },
+  init: { readonly backups: readonly CatalogEntry[]; readonly key: BackupKey },
+  signal: AbortSignal,
+): Promise<Restored> {
+  const { target } = components
+  const logger = components.logger.child('backup')
+  const problems: Problem[] = []
+  const sources: { destination: string; object: string }[] = []
+  let records = 0
+  for (const line of linesOf(init.backups)) {
+    for (const entry of line) {
+      const { destination, manifest } = entry
+      try {
+        records += await takeBackup(target, entry, init.key, signal)
+        sources.push({ destination: destination.name, object: manifest.object })
+        break
+      } catch (error) {
+        signal.throwIfAborted()
+        const problem = problemOf(destination, manifest.object, error)
+        problems.push(problem)
+        logger.warn('A backup could not be restored; another one is tried', {
+          destination: problem.destination,
+          backup: problem.object,
+          code: problem.code,
+          why: problem.message,
+        })
+      }
+    }
+  }
+  if (sources.length === 0) throw backupError('BACKUP_UNREADABLE', { problems: codesOf(problems) })
+  const { id: tip, height } = target.store.tip()
+  return { tip, height, sources, records, problems }
+}
+
+async function takeBackup(
+  target: RestoreTarget,
+  { destination, manifest }: CatalogEntry,
+  key: BackupKey,
+  signal: AbortSignal,
+): Promise<number> {
+  const list = await readSegmentList(destination, manifest, signal)
+  const wanted = list.filter(
+    ({ tip, records }) => records > 0 || target.store.block(tip)?.hasBody !== true,
+  )
+  const open = async (entry: SegmentEntry): Promise<SegmentContent> => {
+    const name = segmentName(manifest, entry)
+    const bytes = await readObject(destination, { name, sha256: entry.sha256 }, signal)
+    return openSegment(bytes, key, name)
+  }
+  let taken = 0
+  const ahead: Promise<SegmentContent>[] = []
+  const fill = (from: number): void => {
+    for (const entry of wanted.slice(from, from + AHEAD - ahead.length)) {
+      const opened = open(entry)
+      opened.catch(() => {})
+      ahead.push(opened)
+    }
+  }
+  let started = 0
+  for (const _ of wanted) {
+    const before = ahead.length
+    fill(started)
+    started += ahead.length - before
+    const content = await ahead.shift()
+    signal.throwIfAborted()
+    if (content !== undefined) taken += await takeSegment(target, content)
+  }
+  const end = target.store.block(manifest.tip)
+  if (end === undefined || end.status === 'invalid' || end.chainwork !== manifest.work) {
+    const { height } = target.store.tip()
+    const details = { name: manifest.object, height: manifest.height, found: height }
+    throw backupError('BACKUP_INCOMPLETE', details)
+  }
+  return taken
+}
+
+async function takeSegment(
+  { chain, device }: RestoreTarget,
+  { blocks, records }: SegmentContent,
+): Promise<number> {
+  const importing: Promise<void>[] = []
+  try {
+    for (let at = 0; at < blocks.length; at += BATCH) {
+      const batch = blocks.slice(at, at + BATCH)
+      await chain.planHeaders(
+        batch.map(({ header }) => header),
+        device,
+      )
+      if (importing.length >= WINDOWS) await importing.shift()
+      const window = batch.map(({ header, body }) => ({ id: decodeHeader(header).id, body }))
+      const accepted = chain.acceptBodies(window, device)
+      accepted.catch(() => {})
+      importing.push(accepted)
+    }
+  } finally {
+    // Also after a failure: what is under way comes to its end before another backup is tried.
+    await Promise.allSettled(importing)
+  }
+  await Promise.all(importing)
+  let taken = 0
+  for (let at = 0; at < records.length; at += BATCH) {
+    const { accepted } = await chain.acceptRecords(records.slice(at, at + BATCH), device)
+    taken += accepted
+  }
+  return taken
+}

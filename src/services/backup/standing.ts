@@ -1,0 +1,135 @@
+/**
+ * What stands at a destination when this program begins to write there: this device's last backup, for whom it is
+ * encrypted, and what other devices of the user wrote of the person.
+ *
+ * A device without the recovery kit takes the recipient from a manifest that an active device of its own user has
+ * signed: nobody else can make it encrypt for a stranger.
+ */
+import { deviceIdOf, type NetworkId, type UserId } from '../../chain/ids.ts'
+import { readDevice } from '../../chain/state/devices.ts'
+import { equalBytes } from '../../common/bytes.ts'
+import { sha256 } from '../../common/crypto.ts'
+import { codeOf, messageOf } from '../../common/errors.ts'
+import type { Logger } from '../../common/logger.ts'
+import type { ChainStore } from '../../storage/chain-store.ts'
+import { newestFirst, readCatalog, readSegmentList } from './catalog.ts'
+import type { Destination } from './destination.ts'
+import type { BackupKey } from './keys.ts'
+import { type Kept, sealedCount } from './lineage.ts'
+import type { Manifest, ObjectRef } from './manifest.ts'
+import { openPerson, type Person } from './person.ts'
+
+/** Whose backups these are. */
+export interface Owner {
+  readonly network: NetworkId
+  readonly user: () => UserId | undefined
+  /** Where the recovery kit is. */
+  readonly key: BackupKey | undefined
+  /** Where it is not: the public half, if the configuration names it. */
+  readonly recipient: string | undefined
+  /** What brings the user back, as far as it is known here; the encoded parameters. */
+  readonly person: () => Promise<Omit<Person, 'params' | 'user'> & { readonly params: Uint8Array }>
+}
+
+/** What stands at the destination. */
+export interface Standing {
+  readonly number: number
+  readonly previous: ObjectRef | null
+  readonly entries: readonly Kept[]
+  readonly sealed: ObjectRef | null
+  readonly sealedEntries: number
+  readonly person: ObjectRef | null
+  /** SHA-256 of the encoded person in `person`, hex; undefined: not known. */
+  readonly personHash: string | undefined
+  /** What others of the user's devices wrote of the person. */
+  readonly inherited: Person | undefined
+  readonly recipient: string | undefined
+}
+
+/** @throws the errors of destinations */
+export async function loadStanding(
+  components: {
+    readonly store: Pick<ChainStore, 'state'>
+    readonly destination: Destination
+    readonly owner: Owner
+    readonly logger: Logger
+  },
+  {
+    device,
+    user,
+    full,
+    signal,
+  }: {
+    readonly device: Uint8Array
+    readonly user: UserId
+    readonly full: boolean
+    readonly signal: AbortSignal
+  },
+): Promise<Standing> {
+  const { store, destination, owner, logger } = components
+  const { backups } = await readCatalog(destination, { prefix: `${owner.network}/`, signal })
+  const ours = backups.filter(({ manifest }) => manifest.user === user).sort(newestFirst)
+  const mine = ours
+    .filter(({ manifest }) => equalBytes(manifest.device, device))
+    .sort((a, b) => b.manifest.number - a.manifest.number)
+  const trusted = ours.filter(({ manifest }) => isOwnDevice(store, manifest, user))
+  const withPerson = trusted.find(({ manifest }) => manifest.person !== null)?.manifest
+  const recipient = owner.key?.recipient ?? owner.recipient ?? trusted[0]?.manifest.recipient
+  const inherited = await inheritedPerson(destination, owner, withPerson, signal).catch(
+    (error: unknown) => {
+      logger.warn('What brings the user back could not be read; it is written anew', {
+        destination: destination.name,
+        code: codeOf(error),
+        why: messageOf(error),
+      })
+      return undefined
+    },
+  )
+  const last = mine[0]?.manifest
+  const start = {
+    number: (last?.number ?? -1) + 1,
+    previous: last === undefined ? null : refOf(last),
+    person: withPerson?.recipient === recipient ? (withPerson?.person ?? null) : null,
+    personHash: undefined,
+    inherited,
+    recipient,
+  }
+  const nothing = { ...start, entries: [], sealed: null, sealedEntries: 0 }
+  if (last === undefined || last.recipient !== recipient || full) return nothing
+  try {
+    const list = await readSegmentList(destination, last, signal)
+    const entries = list.map((entry) => ({ entry, carried: undefined }))
+    return { ...start, entries, sealed: last.sealed, sealedEntries: sealedCount(entries) }
+  } catch (error) {
+    signal.throwIfAborted()
+    logger.warn('The last backup is damaged; a full one is written', {
+      destination: destination.name,
+      code: codeOf(error),
+      why: messageOf(error),
+    })
+    return nothing
+  }
+}
+
+export const refOf = ({ object, bytes }: Manifest): ObjectRef => ({
+  name: object,
+  sha256: sha256(bytes),
+  size: bytes.length,
+})
+
+/** Whether an active device of this user wrote it: anybody who can write there could name another recipient. */
+function isOwnDevice(store: Pick<ChainStore, 'state'>, manifest: Manifest, user: UserId): boolean {
+  const device = readDevice(store.state, deviceIdOf(manifest.device))
+  return device?.active === true && device.user === user
+}
+
+async function inheritedPerson(
+  destination: Destination,
+  { key }: Owner,
+  manifest: Manifest | undefined,
+  signal: AbortSignal,
+): Promise<Person | undefined> {
+  const ref = manifest?.person
+  if (key === undefined || ref === undefined || ref === null) return undefined
+  return openPerson(await destination.get(ref.name, signal), key, ref.name)
+}

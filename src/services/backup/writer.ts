@@ -1,0 +1,267 @@
+/**
+ * Writes this device's backups to one destination: the new segments, then the manifest that names them with those
+ * that are there. What was put and is in no manifest yet is nobody's: an interrupted save leaves the backup before
+ * it as it was.
+ */
+import type { RecordId, UserId } from '../../chain/ids.ts'
+import { deviceKeyOf } from '../../chain/ids.ts'
+import { equalBytes, toHex } from '../../common/bytes.ts'
+import type { Clock } from '../../common/clock.ts'
+import { sha256 } from '../../common/crypto.ts'
+import { assert } from '../../common/errors.ts'
+import type { Logger } from '../../common/logger.ts'
+import type { ChainStore } from '../../storage/chain-store.ts'
+import type { Signer } from '../chain/own-records.ts'
+import type { Destination } from './destination.ts'
+import { backupError } from './errors.ts'
+import { type Kept, type PendingRecord, partsOf, planSave, sealedCount } from './lineage.ts'
+import {
+  encodeIndex,
+  folderOf,
+  MANIFEST_VERSION,
+  type ObjectRef,
+  segmentName,
+  signManifest,
+  workBytes,
+} from './manifest.ts'
+import { encodePerson, packPerson } from './person.ts'
+import { packSegment } from './segment.ts'
+import { loadStanding, type Owner, type Standing } from './standing.ts'
+
+/** Records that became pending and are not saved yet, kept by themselves; with more, all are looked through. */
+const MAX_FRESH = 10_000
+/** Times that a save begins anew because the chain changed its mind in the middle. */
+const MAX_TRIES = 3
+
+export interface WriterComponents {
+  readonly store: ChainStore
+  readonly signer: Signer
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export interface SaveOptions {
+  readonly name: string
+  /** Somebody asked for it: a manifest is written although nothing is new. */
+  readonly manual: boolean
+  /** Writes everything anew, whatever is there. */
+  readonly full?: boolean
+  readonly signal: AbortSignal
+}
+
+export interface Saved {
+  readonly object: string
+  readonly name: string
+  readonly number: number
+  readonly time: number
+  readonly height: number
+  /** Bytes that this save wrote, and those of the whole backup. */
+  readonly written: number
+  readonly size: number
+  readonly segments: number
+}
+
+export interface BackupWriter {
+  /** A record became pending. */
+  note(record: PendingRecord): void
+  /** The chain took blocks back: what is pending is not known any more. */
+  unsure(): void
+  /**
+   * Writes what is new; undefined: nothing is.
+   *
+   * @throws BACKUP_NOT_READY, BACKUP_NO_RECIPIENT, the errors of destinations
+   */
+  save(options: SaveOptions): Promise<Saved | undefined>
+}
+
+export function createWriter(
+  components: WriterComponents,
+  { destination, owner }: { readonly destination: Destination; readonly owner: Owner },
+): BackupWriter {
+  const { store, signer, clock } = components
+  const logger = components.logger.child('backup')
+  const device = deviceKeyOf(signer.device)
+  assert(device !== undefined, 'a device id stands for its key')
+  const place = { network: owner.network, device }
+  let standing: Standing | undefined
+  let fresh: Map<RecordId, PendingRecord> | undefined
+
+  const put = async (
+    name: string,
+    bytes: Uint8Array,
+    { signal }: SaveOptions,
+    label?: string,
+  ): Promise<ObjectRef> => {
+    await destination.put(name, bytes, { signal, ...(label === undefined ? {} : { label }) })
+    return { name, sha256: sha256(bytes), size: bytes.length }
+  }
+
+  const savePerson = async (
+    at: Standing,
+    user: UserId,
+    recipient: string,
+    options: SaveOptions,
+  ): Promise<Pick<Standing, 'person' | 'personHash'>> => {
+    if (owner.key === undefined) return at
+    const known = await owner.person()
+    const encoded = encodePerson(
+      {
+        ...known,
+        user,
+        restore: known.restore ?? at.inherited?.restore,
+        userKeys: union(known.userKeys, at.inherited?.userKeys ?? []),
+      },
+      owner.key,
+    )
+    const personHash = toHex(sha256(encoded))
+    if (personHash === at.personHash) return at
+    const packed = await packPerson(encoded, recipient)
+    const name = `${folderOf(place)}${toHex(sha256(packed))}.person.age`
+    return { person: await put(name, packed, options), personHash }
+  }
+
+  const saveOnce = async (
+    at: Standing,
+    {
+      user,
+      recipient,
+      taken,
+    }: { user: UserId; recipient: string; taken: readonly PendingRecord[] | undefined },
+    options: SaveOptions,
+  ): Promise<{ saved: Saved; next: Standing } | 'nothing' | 'moved'> => {
+    const { signal } = options
+    const plan = planSave(store, at.entries, taken)
+    const person = await savePerson(at, user, recipient, options)
+    const isNew = plan !== undefined || person.person !== at.person || at.previous === null
+    if (!isNew && !options.manual) return 'nothing'
+
+    const entries: Kept[] = [...(plan?.kept ?? at.entries)]
+    const before = entries.length
+    let written = 0
+    for await (const part of plan === undefined ? [] : partsOf(store, plan, clock, signal)) {
+      const { content, carried, about } = part
+      const bytes = await packSegment(content, { root: about.tip, recipient })
+      const entry = { ...about, sha256: sha256(bytes), size: bytes.length }
+      await put(segmentName(place, entry), bytes, options, options.name)
+      written += bytes.length
+      entries.push({ entry, carried })
+    }
+    const last = entries.at(-1)?.entry
+    const tip = store.idAt(last?.to ?? 0)
+    const chainwork = tip === undefined ? undefined : store.block(tip)?.chainwork
+    const moved = entries.some(({ entry }) => store.idAt(entry.to) !== entry.tip)
+    if (moved || tip === undefined || chainwork === undefined) return 'moved'
+    const height = last?.to ?? 0
+
+    const full = sealedCount(entries)
+    let { sealed } = at
+    if (full !== at.sealedEntries || full > before) {
+      const index = encodeIndex(entries.slice(0, full).map(({ entry }) => entry))
+      const name = `${folderOf(place)}${toHex(sha256(index))}.index`
+      sealed = full === 0 ? null : await put(name, index, options)
+    }
+    const admission = store.recordsAt(signer.device, 0)[0]?.record
+    assert(admission !== undefined, 'a device with a user has a first record')
+    const manifest = signManifest(
+      {
+        version: MANIFEST_VERSION,
+        ...place,
+        user,
+        admission: admission.bytes,
+        number: at.number,
+        previous: at.previous,
+        time: clock.now(),
+        name: options.name,
+        manual: options.manual ? 1 : 0,
+        tip,
+        height,
+        chainwork: workBytes(chainwork),
+        recipient,
+        person: person.person,
+        sealed,
+        segments: entries.slice(full).map(({ entry }) => entry),
+      },
+      signer.sign,
+    )
+    const label = `${options.name}: ${height} blocks`
+    const previous = await put(manifest.object, manifest.bytes, options, label)
+    written += manifest.bytes.length
+    const size = entries.reduce((sum, { entry }) => sum + entry.size, manifest.bytes.length)
+    return {
+      saved: {
+        object: manifest.object,
+        name: options.name,
+        number: at.number,
+        time: manifest.time,
+        height,
+        written,
+        size,
+        segments: entries.length,
+      },
+      next: {
+        ...at,
+        ...person,
+        previous,
+        number: at.number + 1,
+        entries,
+        sealed,
+        sealedEntries: full,
+      },
+    }
+  }
+
+  return {
+    note: (record) => {
+      fresh?.set(record.id, record)
+      if ((fresh?.size ?? 0) > MAX_FRESH) fresh = undefined
+    },
+    unsure: () => {
+      fresh = undefined
+    },
+    save: async (options) => {
+      const user = owner.user()
+      if (user === undefined) throw backupError('BACKUP_NOT_READY')
+      if (options.full === true) {
+        standing = undefined
+        fresh = undefined
+      }
+      standing ??= await loadStanding(
+        { store, destination, owner, logger },
+        { device, user, full: options.full === true, signal: options.signal },
+      )
+      const { recipient } = standing
+      if (recipient === undefined) {
+        standing = undefined
+        throw backupError('BACKUP_NO_RECIPIENT', { destination: destination.name })
+      }
+      for (let tries = 0; tries < MAX_TRIES; tries++) {
+        const taken = fresh === undefined ? undefined : [...fresh.values()]
+        fresh = new Map()
+        let result: Awaited<ReturnType<typeof saveOnce>>
+        try {
+          result = await saveOnce(standing, { user, recipient, taken }, options)
+        } catch (error) {
+          // What came in the meantime stays beside what was not saved.
+          const all = [...(taken ?? []), ...(fresh?.values() ?? [])]
+          fresh = taken === undefined || fresh === undefined ? undefined : mapOf(all)
+          throw error
+        }
+        if (result === 'nothing') return undefined
+        if (result !== 'moved') {
+          standing = result.next
+          return result.saved
+        }
+        fresh = undefined
+      }
+      throw backupError('BACKUP_MOVING')
+    },
+  }
+}
+
+function mapOf(records: readonly PendingRecord[]): Map<RecordId, PendingRecord> {
+  return new Map(records.map((record) => [record.id, record]))
+}
+
+function union(some: readonly Uint8Array[], more: readonly Uint8Array[]): readonly Uint8Array[] {
+  return [...some, ...more.filter((each) => !some.some((known) => equalBytes(known, each)))]
+}

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict'
+import { signEd25519 } from '../../../../src/common/crypto.ts'
+import { silentLogger } from '../../../../src/common/logger.ts'
+import { readCatalog } from '../../../../src/services/backup/catalog.ts'
+import { type Found, findBackups } from '../../../../src/services/backup/find.ts'
+import { manifestNumber } from '../../../../src/services/backup/manifest.ts'
+import { restoreBackups } from '../../../../src/services/backup/restore.ts'
+import { type BackupWriter, createWriter } from '../../../../src/services/backup/writer.ts'
+import { type BackupWorld, createBackupWorld, key } from '../../../helpers/backup-world.ts'
+import { seedOf } from '../../../helpers/chain-node.ts'
+import {
+  createMemoryDestination,
+  type MemoryDestination,
+} from '../../../helpers/memory-destination.ts'
+
+const signal = new AbortController().signal
+const logger = silentLogger
+
+describe('writing backups', () => {
+  let world: BackupWorld
+  let destination: MemoryDestination
+  let writer: BackupWriter
+
+  const open = (at = destination, of = world): BackupWriter => {
+    const made = createWriter(of.components, { destination: at, owner: of.owner })
+    of.node.events.on('record:pending', ({ record }) => made.note(record))
+    of.node.events.on('block:disconnect', () => made.unsure())
+    return made
+  }
+  const save = (by = writer, more = {}) => by.save({ name: 'test', manual: false, signal, ...more })
+  const find = async (): Promise<Found> => {
+    const found = await findBackups(
+      { destinations: [destination], logger },
+      { opener: { key } },
+      signal,
+    )
+    return found ?? assert.fail('nothing was found')
+  }
+  /** Restores into an empty chain and compares with the node's. */
+  const assertRestores = async (): Promise<void> => {
+    const found = await find()
+    const target = world.scratch()
+    try {
+      const { problems } = await restoreBackups(
+        { target, logger },
+        { backups: found.backups, key },
+        signal,
+      )
+      assert.deepEqual(problems, [])
+      assert.equal(target.store.tip().id, world.node.store.tip().id)
+      assert.deepEqual(target.store.stateDigest(), world.node.store.stateDigest())
+      const ids = (store: typeof target.store) => store.pending().map(({ record }) => record.id)
+      assert.deepEqual(ids(target.store), ids(world.node.store))
+    } finally {
+      await target.close()
+    }
+  }
+
+  beforeEach(async () => {
+    world = await createBackupWorld()
+    destination = createMemoryDestination()
+    writer = open()
+  })
+
+  it('bring back blocks, state, pending records and the person', async () => {
+    for (let n = 0; n < 5; n++) {
+      await world.say()
+      await world.mine()
+    }
+    await world.say('pending')
+    const saved = await save()
+    assert.equal(saved?.height, 6)
+    await assertRestores()
+    const { person } = await find()
+    assert.deepEqual(person.restore, seedOf('ada restore'))
+    assert.deepEqual(person.userKeys, [seedOf('ada user')])
+    assert.equal(person.userName, 'ada')
+  })
+
+  it('write only what is new', async () => {
+    await save()
+    assert.equal(await save(), undefined, 'nothing is new')
+    const { length } = destination.puts
+    await world.say()
+    assert.equal((await save())?.number, 1)
+    assert.equal(destination.puts.length - length, 2, 'a segment and a manifest')
+    await world.mine()
+    assert.equal((await save())?.number, 2)
+    assert.equal((await save(writer, { manual: true }))?.number, 3, 'somebody asked')
+    assert.equal(destination.puts.length - length, 5)
+    await assertRestores()
+  })
+
+  it('keep few segments, and write each record a few times at most', async () => {
+    let written = 0
+    let one = 0
+    for (let n = 0; n < 150; n++) {
+      await world.say()
+      await world.mine()
+      const saved = await save()
+      written += saved?.written ?? 0
+      if (n === 0) one = saved?.written ?? 0
+      assert.ok((saved?.segments ?? 99) <= 3 * 7, `${saved?.segments} segments`)
+    }
+    assert.ok(written < 150 * one * 3.2, `${written} bytes for 150 records, ${one} for the first`)
+    await assertRestores()
+  })
+
+  it('go on where a program before has stopped', async () => {
+    await world.say()
+    await world.mine()
+    await save()
+    const { length } = destination.puts
+    const next = open()
+    await world.say()
+    const saved = await save(next)
+    assert.equal(saved?.number, 1)
+    assert.deepEqual(
+      destination.puts.slice(length).map((name) => name.slice(name.indexOf('.'))),
+      ['.person.age', '.car.zst.age', '.manifest'],
+    )
+    await assertRestores()
+  })
+
+  it('leave the backup before as it was when they are interrupted', async () => {
+    await save()
+    const manifests = () =>
+      [...destination.objects.keys()].filter((name) => manifestNumber(name) !== undefined)
+    await world.say()
+    destination.before = (call, name) => {
+      if (call === 'put' && name.endsWith('.manifest')) throw new Error('cut')
+    }
+    await assert.rejects(save(), /cut/)
+    assert.equal(manifests().length, 1)
+    destination.before = () => {}
+    assert.equal((await save())?.number, 1)
+    await assertRestores()
+  })
+
+  it('follow the chain into another branch', async () => {
+    const rival = await createBackupWorld()
+    await save()
+    for (const each of [world, rival]) {
+      await each.say(each === world ? 'ours' : 'theirs')
+      await each.mine()
+    }
+    await save()
+    const other = rival.node.store
+    await rival.say('more')
+    await rival.mine()
+    const headers = other.mainHeaders(1, 100)
+    await world.node.chain.planHeaders(headers, rival.node.device)
+    const bodies = [1, 2, 3].map((height) => {
+      const id = other.idAt(height) ?? assert.fail()
+      return { id, body: other.body(id) ?? assert.fail() }
+    })
+    await world.node.chain.acceptBodies(bodies, rival.node.device)
+    assert.equal(world.node.store.tip().id, other.tip().id, 'a reorg')
+    assert.ok(world.node.store.pendingCount() > 0, 'what was said here is pending')
+    await save()
+    await assertRestores()
+  })
+
+  it('write everything anew when they are asked to, or when the last one is damaged', async () => {
+    await world.say()
+    await world.mine()
+    await save()
+    for (const name of destination.objects.keys()) {
+      if (name.endsWith('.car.zst.age')) destination.objects.delete(name)
+    }
+    assert.equal((await save(writer, { full: true, manual: true }))?.number, 1)
+    await assertRestores()
+  })
+
+  it('wait until the device has a user', async () => {
+    const owner = { ...world.owner, user: () => undefined }
+    const early = createWriter(world.components, { destination, owner })
+    await assert.rejects(save(early), { code: 'BACKUP_NOT_READY' })
+  })
+
+  it('are encrypted for the recipient that an own device has signed, where the kit is not here', async () => {
+    const owner = { ...world.owner, key: undefined }
+    const without = createWriter(world.components, { destination, owner })
+    await assert.rejects(save(without), { code: 'BACKUP_NO_RECIPIENT' })
+    await save()
+    await world.say()
+    const saved = await save(without)
+    assert.equal(saved?.number, 1)
+    const { backups } = await readCatalog(destination, { prefix: '', signal })
+    const found = backups.map(({ manifest }) => manifest)
+    assert.ok(found.every(({ recipient }) => recipient === key.recipient))
+    assert.ok(
+      found.every(({ person }) => person?.name === found[0]?.person?.name),
+      'it names the person',
+    )
+    await assertRestores()
+  })
+
+  it('take no recipient from a stranger', async () => {
+    const eve = await createBackupWorld({ name: 'eve' })
+    const forger = createWriter(
+      {
+        ...eve.components,
+        signer: { device: eve.node.device, sign: (message) => signEd25519(seedOf('eve'), message) },
+      },
+      { destination, owner: eve.owner },
+    )
+    await forger.save({ name: 'forged', manual: true, signal })
+    const owner = { ...world.owner, key: undefined }
+    const without = createWriter(world.components, { destination, owner })
+    await assert.rejects(save(without), { code: 'BACKUP_NO_RECIPIENT' })
+  })
+})
