@@ -90,7 +90,7 @@ export function sizeOf(value: unknown, destination: string): number {
 }
 
 /** What a service calls its error, in S3's XML, Google's and the pinning services' JSON. */
-function wordOf(body: Uint8Array): string | undefined {
+export function wordOf(body: Uint8Array): string | undefined {
   const text = Buffer.from(body.subarray(0, 4096)).toString('utf8')
   const xml = /<Code>([^<]*)<\/Code>/.exec(text)?.[1]
   const found = xml ?? jsonWord(parsed(body))

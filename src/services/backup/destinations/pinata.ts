@@ -18,6 +18,7 @@ import {
   sizeOf,
   succeeded,
   timeOf,
+  wordOf,
 } from './answers.ts'
 import type { StoredCid } from './cids.ts'
 import { digest, mustEqual, mustFit } from './digests.ts'
@@ -45,6 +46,8 @@ export interface PinataInit {
 const PAGE = 1000
 /** What marks the pins of this program. */
 const APP = 'cairn'
+/** What Pinata says of a pin that is gone already. */
+const NOT_PINNED = 'CURRENT_USER_HAS_NOT_PINNED_CID'
 const CID = /^[A-Za-z0-9]{46,100}$/
 
 interface Pin {
@@ -110,7 +113,7 @@ export function createPinataDestination(
   const unpin = async (cid: string, signal: AbortSignal): Promise<void> => {
     const url = at(api, ['pinning', 'unpin', cid])
     const answer = await ask({ method: 'DELETE', url, signal })
-    if (succeeded(answer) || answer.status === 404) return
+    if (succeeded(answer) || answer.status === 404 || wordOf(answer.body) === NOT_PINNED) return
     throw failed(answer)
   }
 
