@@ -27,9 +27,10 @@ export function ask(
   const { terminal, signal } = session
   const input = terminal.input as Input
   return new Promise((resolve, reject) => {
-    terminal.err.write(question)
     const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
     const lines = createInterface({ input, output: nowhere, terminal: hidden })
+    // Afterwards: what is typed as soon as it is seen is hidden already.
+    terminal.err.write(question)
     let answer: string | undefined
     const aborted = (): void => lines.close()
     lines.on('line', (line) => {
