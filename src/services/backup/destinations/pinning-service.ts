@@ -7,7 +7,7 @@ import { type Clock, sleep } from '../../../common/clock.ts'
 import type { Destination, StoredObject } from '../destination.ts'
 import { backupError } from '../errors.ts'
 import { objectName } from '../object-name.ts'
-import { answerError, jsonOf, MAX_OBJECT_BYTES, malformed, succeeded } from './answers.ts'
+import { answerError, jsonOf, MAX_OBJECT_BYTES, malformed, sizeOf, succeeded } from './answers.ts'
 import type { StoredCid } from './cids.ts'
 import { digest, mustEqual, mustFit } from './digests.ts'
 import { at, createHttp, type HttpAnswer, type HttpRequest } from './http.ts'
@@ -73,6 +73,7 @@ export function createPinningServiceDestination(
     signal: AbortSignal,
   ): Promise<Pin[]> => {
     const found = new Map<string, Pin>()
+    const seen = new Set<string>()
     let before: string | undefined
     for (;;) {
       const url = at(endpoint, ['pins'], {
@@ -85,20 +86,21 @@ export function createPinningServiceDestination(
       })
       const answer = await ask({ method: 'GET', url, signal })
       if (!succeeded(answer)) throw failed(answer)
-      const { results } = jsonOf(answer, destination)
+      const { results, count } = jsonOf(answer, destination)
       if (!Array.isArray(results)) throw malformed(destination, 'no list of pins')
-      const known = found.size
+      const known = seen.size
       let oldest = Number.POSITIVE_INFINITY
       for (const result of results) {
         const pin = readPin(result, destination)
         oldest = Math.min(oldest, pin.created)
+        seen.add(pin.requestId)
         const other = wanted.object !== undefined && pin.object !== wanted.object
         if (pin.object !== undefined && !other) found.set(pin.requestId, pin)
       }
-      // A page ends in the middle of a moment: that moment is asked for again, and known pins are passed over.
-      const next = Number.isFinite(oldest) ? new Date(oldest + 1).toISOString() : undefined
-      if (results.length < PAGE || next === undefined || next === before) break
-      if (found.size === known && known > 0) break
+      if (results.length === 0 || sizeOf(count, destination) <= results.length) break
+      // A page may end in the middle of a moment: that moment is asked for again, unless it brought nothing new.
+      const next = new Date(oldest + (seen.size > known ? 1 : 0)).toISOString()
+      if (next === before) break
       before = next
     }
     return [...found.values()].sort((a, b) => b.created - a.created)
