@@ -323,7 +323,7 @@ async function assemble(
     recovery: createRecoveryKit({ store, secret: keys.recoverySecret, user: () => chain.user }),
     keys: ground.keystore,
     peers: createPeersView({ peers: network.peers, directory }, params),
-    content: createPublicContent({ store, content, broker: transfer.broker }),
+    content: createPublicContent({ store, content, broker: transfer.broker }, params),
     events,
     status: status.status,
     check: status.check,

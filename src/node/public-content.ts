@@ -1,9 +1,11 @@
 /**
- * What anybody may read through the gateway: the content of public versions, and the chain itself. Answers from
- * this device's own data; brings missing bytes of public versions from members, never from elsewhere.
+ * What anybody may read through the gateway: the content of public versions, and in an open network the chain. In
+ * one that lets in by invite, who the members are and what they did is theirs. Answers from this device's own data;
+ * brings missing bytes of public versions from members, never from elsewhere.
  */
 import { CID } from 'multiformats/cid'
 import type { ContentId } from '../chain/ids.ts'
+import type { NetworkParams } from '../chain/params.ts'
 import { DAG_CBOR, DAG_PB } from '../common/dag-cbor.ts'
 import type { Transfer } from '../network/transfer/transfer.ts'
 import type { ContentBlockstore } from '../storage/blockstore.ts'
@@ -17,7 +19,7 @@ const REMEMBERED = 10_000
 const MAX_FILES = 10_000
 
 export interface PublicContent {
-  /** Whether the block belongs to a public version that is not removed, or to the chain. */
+  /** Whether the block belongs to a public version that is not removed, or to the chain of an open network. */
   isPublic(cid: CID): Promise<boolean>
   /** The name and type of the newest version with this root. */
   describe(cid: CID): { readonly name: string; readonly mediaType: string } | null
@@ -25,17 +27,31 @@ export interface PublicContent {
   get(cid: CID, options: { readonly signal: AbortSignal }): Promise<Uint8Array>
 }
 
-export function createPublicContent(components: {
-  readonly store: ChainStore
-  readonly content: Pick<ContentBlockstore, 'bytes'>
-  readonly broker: Pick<Transfer['broker'], 'retrieve'>
-}): PublicContent {
+export function createPublicContent(
+  components: {
+    readonly store: ChainStore
+    readonly content: Pick<ContentBlockstore, 'bytes'>
+    readonly broker: Pick<Transfer['broker'], 'retrieve'>
+  },
+  { admission }: Pick<NetworkParams, 'admission'>,
+): PublicContent {
   const { store, content, broker } = components
-  const found = new Set<string>()
+  const readChain = (cid: CID): Uint8Array | undefined =>
+    admission === 'open' ? readChainBlock(store, cid) : undefined
+  /** Below which root. */
+  const found = new Map<string, ContentId>()
 
-  const remember = (cid: string): void => {
+  const remember = (cid: string, root: ContentId): void => {
     if (found.size >= REMEMBERED) found.clear()
-    found.add(cid)
+    found.set(cid, root)
+  }
+  /** Whether it was found below a root that is public still. */
+  const isRemembered = (cid: string): boolean => {
+    const root = found.get(cid)
+    if (root === undefined) return false
+    if (currentVersion(root) !== undefined) return true
+    found.delete(cid)
+    return false
   }
 
   const read = async (cid: CID): Promise<Uint8Array | undefined> => {
@@ -54,7 +70,7 @@ export function createPublicContent(components: {
       if (root.code !== DAG_PB) continue
       for await (const { cid } of dagBlocks(record.body.root, read)) {
         if (cid.toString() !== wanted) continue
-        remember(wanted)
+        remember(wanted, record.body.root)
         return true
       }
     }
@@ -76,14 +92,14 @@ export function createPublicContent(components: {
   return {
     isPublic: async (cid) => {
       const text = cid.toV1().toString()
-      if (cid.code === DAG_CBOR) return readChainBlock(store, cid) !== undefined
-      if (found.has(text)) return true
+      if (cid.code === DAG_CBOR) return readChain(cid) !== undefined
+      if (isRemembered(text)) return true
       if (currentVersion(text as ContentId) !== undefined) return true
       return isBelowPublicRoot(text)
     },
     describe: (cid) => currentVersion(cid.toV1().toString() as ContentId) ?? null,
     get: async (cid, { signal }) => {
-      const own = readChainBlock(store, cid) ?? (await read(cid))
+      const own = readChain(cid) ?? (await read(cid))
       return own ?? (await broker.retrieve(cid, { signal }))
     },
   }
