@@ -6,10 +6,12 @@
  */
 import { bech32 } from '@scure/base'
 import { utf8 } from '../../common/bytes.ts'
+import { cipherError } from '../../common/cipher-errors.ts'
 import { KEY_BYTES, publicKeyOf } from '../../common/crypto.ts'
 import { codeOf, messageOf } from '../../common/errors.ts'
 import { recoveryKeys } from '../../common/mnemonic.ts'
 import { backupError } from './errors.ts'
+import { passphraseIdentity, passphraseRecipient } from './passphrase-stanza.ts'
 
 /** What opens backups. */
 export interface BackupKey {
@@ -25,7 +27,7 @@ const IDENTITY_PREFIX = 'age-secret-key-'
 const RECIPIENT_PREFIX = 'age'
 /** Letters of a recipient: `age1`, 32 bytes, six of checksum. */
 export const RECIPIENT_LENGTH = 62
-/** A quarter of a gigabyte of memory and about a second: what age itself takes. */
+/** A quarter of a gigabyte of memory and about a second, on another thread: what age itself takes. */
 const SCRYPT_LOG_N = 18
 /** Characters of a passphrase that are looked at. */
 const MAX_PASSPHRASE = 1024
@@ -96,16 +98,22 @@ export async function decryptWith(
   }
 }
 
-/** The identity under a passphrase. @param logN - of scrypt; less only in tests. @throws PASSPHRASE_EMPTY */
+/**
+ * The identity under a passphrase.
+ *
+ * @param salt - 16 random bytes
+ * @param logN - of scrypt; less only in tests
+ * @throws PASSPHRASE_EMPTY
+ */
 export async function lockKey(
   key: BackupKey,
   passphrase: string,
-  logN = SCRYPT_LOG_N,
+  { salt, logN = SCRYPT_LOG_N }: { readonly salt: Uint8Array; readonly logN?: number | undefined },
 ): Promise<Uint8Array> {
+  if (passphrase === '') throw cipherError('PASSPHRASE_EMPTY')
   const { Encrypter } = await age()
   const encrypter = new Encrypter()
-  encrypter.setScryptWorkFactor(logN)
-  encrypter.setPassphrase(normal(passphrase))
+  encrypter.addRecipient(passphraseRecipient(normal(passphrase), { salt, logN }))
   return encrypter.encrypt(
     utf8(`# opens the backups of one person\n# public key: ${key.recipient}\n${key.identity}\n`),
   )
@@ -119,7 +127,7 @@ export async function unlockKey(
 ): Promise<BackupKey> {
   const { Decrypter } = await age()
   const decrypter = new Decrypter()
-  decrypter.addPassphrase(normal(passphrase))
+  decrypter.addIdentity(passphraseIdentity(normal(passphrase)))
   try {
     return parseBackupKey(await decrypter.decrypt(slot, 'text'))
   } catch (error) {

@@ -10,6 +10,7 @@ import { backupError } from './errors.ts'
 import { type BackupKey, lockKey, unlockKey } from './keys.ts'
 
 const PREFIX = 'slots/'
+const SALT_BYTES = 16
 /** Slots that are tried: each takes a second and a quarter of a gigabyte. */
 const MAX_SLOTS = 16
 
@@ -19,17 +20,19 @@ export async function writeSlot(
   key: BackupKey,
   {
     passphrase,
+    randomBytes,
     signal,
     logN,
   }: {
     readonly passphrase: string
+    readonly randomBytes: (length: number) => Uint8Array
     readonly signal: AbortSignal
     /** Of scrypt; less only in tests. */
     readonly logN?: number
   },
 ): Promise<void> {
   const name = `${PREFIX}${toHex(sha256(utf8(key.recipient))).slice(0, 32)}.key-slot.age`
-  const slot = await lockKey(key, passphrase, logN)
+  const slot = await lockKey(key, passphrase, { salt: randomBytes(SALT_BYTES), logN })
   await destination.put(name, slot, { signal, label: 'backup key under a passphrase' })
 }
 

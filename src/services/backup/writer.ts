@@ -30,6 +30,11 @@ import { loadStanding, type Owner, type Standing } from './standing.ts'
 
 /** Records that became pending and are not saved yet, kept by themselves; with more, all are looked through. */
 const MAX_FRESH = 10_000
+/**
+ * Milliseconds after which what stands at the destination is looked up again before it is continued: another node may
+ * have cleaned up there. Less than what a cleaner waits: retention.ts.
+ */
+const LOOK_AGAIN_MS = 1_800_000
 /** Times that a save begins anew because the chain changed its mind in the middle. */
 const MAX_TRIES = 3
 
@@ -84,6 +89,7 @@ export function createWriter(
   assert(device !== undefined, 'a device id stands for its key')
   const place = { network: owner.network, device }
   let standing: Standing | undefined
+  let seenAt = 0
   let fresh: Map<RecordId, PendingRecord> | undefined
 
   const put = async (
@@ -225,10 +231,15 @@ export function createWriter(
         standing = undefined
         fresh = undefined
       }
-      standing ??= await loadStanding(
-        { store, destination, owner, logger },
-        { device, user, full: options.full === true, signal: options.signal },
-      )
+      if (clock.now() - seenAt > LOOK_AGAIN_MS) standing = undefined
+      if (standing === undefined) {
+        standing = await loadStanding(
+          { store, destination, owner, logger },
+          { device, user, full: options.full === true, signal: options.signal },
+        )
+        if (standing.entries.length === 0) fresh = undefined
+        seenAt = clock.now()
+      }
       const { recipient } = standing
       if (recipient === undefined) {
         standing = undefined
@@ -249,6 +260,7 @@ export function createWriter(
         if (result === 'nothing') return undefined
         if (result !== 'moved') {
           standing = result.next
+          seenAt = clock.now()
           return result.saved
         }
         fresh = undefined

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { zstdDecompressSync } from 'node:zlib'
 import { CarReader } from '@ipld/car'
-import { Decrypter, identityToRecipient } from 'age-encryption'
+import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption'
 import fc from 'fast-check'
 import { deviceIdOf } from '../../../../src/chain/ids.ts'
 import { encodeParams } from '../../../../src/chain/params.ts'
@@ -65,11 +65,18 @@ describe('backup keys', () => {
   })
 
   it('stand under a passphrase, which can be another one without a new key', async () => {
-    const slot = await lockKey(key, 'pässword', 5)
+    const salt = seedOf('salt').subarray(16)
+    await assert.rejects(lockKey(key, '', { salt }), { code: 'PASSPHRASE_EMPTY' })
+    const slot = await lockKey(key, 'pässword', { salt, logN: 5 })
     assert.deepEqual(await unlockKey(slot, 'pa\u0308ssword', 'disk'), key)
     await assert.rejects(unlockKey(slot, 'password', 'disk'), { code: 'BACKUP_PASSPHRASE' })
-    const again = await lockKey(key, 'another', 5)
+    const again = await lockKey(key, 'another', { salt, logN: 5 })
     assert.deepEqual(await unlockKey(again, 'another', 'disk'), key)
+    const encrypter = new Encrypter()
+    encrypter.setScryptWorkFactor(4)
+    encrypter.setPassphrase('third')
+    const theirs = await encrypter.encrypt(key.identity)
+    assert.deepEqual(await unlockKey(theirs, 'third', 'disk'), key)
     const decrypter = new Decrypter()
     decrypter.addPassphrase('another')
     assert.match(

@@ -1,0 +1,130 @@
+/** The proof that a backup is there: all its objects read from the destination itself, compared, and opened. */
+import type { NetworkId, UserId } from '../../chain/ids.ts'
+import {
+  forEach,
+  newestFirst,
+  type Problem,
+  problemOf,
+  readCatalog,
+  readObject,
+  readSegmentList,
+} from './catalog.ts'
+import type { Destination } from './destination.ts'
+import { backupError } from './errors.ts'
+import type { BackupKey } from './keys.ts'
+import { type Manifest, segmentName } from './manifest.ts'
+import { openPerson } from './person.ts'
+import { openSegment } from './segment.ts'
+
+export interface Verified {
+  readonly destination: string
+  readonly object: string
+  readonly name: string
+  readonly time: number
+  readonly height: number
+  readonly objects: number
+  readonly bytes: number
+  /** Whether the objects were decrypted and their blocks hashed; without the key they are only compared. */
+  readonly opened: boolean
+  /** None: everything is as it was written. */
+  readonly problems: readonly Problem[]
+}
+
+/**
+ * Verifies the newest backup of a user at a destination.
+ *
+ * @throws BACKUP_NONE, the errors of destinations when it cannot be listed
+ */
+export async function verifyDestination(
+  destination: Destination,
+  init: {
+    readonly network: NetworkId
+    readonly user: UserId
+    readonly key: BackupKey | undefined
+  },
+  signal: AbortSignal,
+): Promise<Verified> {
+  const { backups, problems: unread } = await readCatalog(destination, {
+    prefix: `${init.network}/`,
+    signal,
+  })
+  const newest = backups
+    .filter(({ manifest }) => manifest.user === init.user)
+    .sort(newestFirst)[0]?.manifest
+  if (newest === undefined) {
+    const [problem] = unread
+    throw backupError('BACKUP_NONE', { wanted: problem?.message ?? destination.name })
+  }
+  const problems: Problem[] = []
+  let objects = 1
+  let bytes = newest.bytes.length
+  const checks = await checksOf(destination, newest, init.key, signal).catch((error: unknown) => {
+    signal.throwIfAborted()
+    problems.push(problemOf(destination, newest.sealed?.name ?? newest.object, error))
+    return []
+  })
+  await forEach(
+    checks,
+    async ({ name, check }) => {
+      try {
+        bytes += await check()
+        objects += 1
+      } catch (error) {
+        signal.throwIfAborted()
+        problems.push(problemOf(destination, name, error))
+      }
+    },
+    AT_ONCE,
+  )
+  return {
+    destination: destination.name,
+    object: newest.object,
+    name: newest.name,
+    time: newest.time,
+    height: newest.height,
+    objects,
+    bytes,
+    opened: init.key !== undefined && init.key.recipient === newest.recipient,
+    problems,
+  }
+}
+
+/** Objects that are read at a time: 2 MiB each. */
+const AT_ONCE = 3
+
+interface Check {
+  readonly name: string
+  /** Bytes of the object. */
+  check(): Promise<number>
+}
+
+async function checksOf(
+  destination: Destination,
+  manifest: Manifest,
+  key: BackupKey | undefined,
+  signal: AbortSignal,
+): Promise<Check[]> {
+  const opener = key?.recipient === manifest.recipient ? key : undefined
+  const list = await readSegmentList(destination, manifest, signal)
+  const checks: Check[] = list.map((entry) => {
+    const name = segmentName(manifest, entry)
+    const check = async (): Promise<number> => {
+      const object = { name, sha256: entry.sha256 }
+      const bytes = await readObject(destination, object, signal)
+      if (opener === undefined) return bytes.length
+      const { blocks, records } = await openSegment(bytes, opener, name)
+      const wanted = entry.to + 1 - entry.from
+      if (blocks.length === wanted && records.length === entry.records) return bytes.length
+      throw backupError('BACKUP_DAMAGED', { name, why: 'it holds less than the manifest says' })
+    }
+    return { name, check }
+  })
+  const { person } = manifest
+  if (person === null) return checks
+  const check = async (): Promise<number> => {
+    const bytes = await readObject(destination, person, signal)
+    if (opener !== undefined) await openPerson(bytes, opener, person.name)
+    return bytes.length
+  }
+  return [...checks, { name: person.name, check }]
+}

@@ -1,0 +1,286 @@
+import assert from 'node:assert/strict'
+import { silentLogger } from '../../../../src/common/logger.ts'
+import { type Backups, createBackups } from '../../../../src/services/backup/backups.ts'
+import { backupError } from '../../../../src/services/backup/errors.ts'
+import { findBackups } from '../../../../src/services/backup/find.ts'
+import { manifestNumber } from '../../../../src/services/backup/manifest.ts'
+import {
+  type BackupWorld,
+  createBackupWorld,
+  key,
+  verifier,
+} from '../../../helpers/backup-world.ts'
+import {
+  createMemoryDestination,
+  type MemoryDestination,
+} from '../../../helpers/memory-destination.ts'
+
+const signal = new AbortController().signal
+
+/** Lets everything run that waits for nothing but its turn, until `done`. */
+async function until(done: () => boolean, what: string): Promise<void> {
+  const end = Date.now() + 4000
+  while (!done()) {
+    if (Date.now() > end) assert.fail(`it never happened: ${what}`)
+    await new Promise(setImmediate)
+  }
+}
+
+describe('backups of a node', () => {
+  let world: BackupWorld
+  let one: MemoryDestination
+  let two: MemoryDestination
+  let backups: Backups
+
+  const manifests = (at: MemoryDestination): string[] =>
+    at.puts.filter((name) => manifestNumber(name) !== undefined)
+  const settle = async (): Promise<void> => {
+    for (let n = 0; n < 200; n++) await new Promise(setImmediate)
+  }
+  const stateOf = (name: string) =>
+    backups.status().find((each) => each.name === name) ?? assert.fail(name)
+  const make = (destinations = [one, two], more = {}): Backups =>
+    createBackups(
+      {
+        ...world.components,
+        destinations,
+        owner: world.owner,
+        verifier,
+        events: world.node.events,
+      },
+      { params: world.node.params, ...more },
+    )
+  /** Stops, and moves the clock as long as it takes. */
+  const stop = async (): Promise<number> => {
+    let stopped = false
+    const stopping = backups.stop().then(() => {
+      stopped = true
+    })
+    const start = world.clock.time
+    for (let n = 0; n < 2000 && !stopped; n++) {
+      await settle()
+      if (!stopped) world.clock.time += 100
+    }
+    await stopping
+    return world.clock.time - start
+  }
+
+  beforeEach(async () => {
+    world = await createBackupWorld()
+    one = createMemoryDestination({ name: 'one', kind: 'postgres', now: world.clock.now })
+    two = createMemoryDestination({ name: 'two', kind: 'folder', now: world.clock.now })
+    backups = make()
+  })
+  afterEach(async () => {
+    await stop()
+  })
+
+  it('are written within a second after a change, to all destinations, gathered', async () => {
+    await backups.start()
+    world.clock.time += 500
+    await world.say()
+    await world.say()
+    await settle()
+    assert.deepEqual(manifests(one), [])
+    world.clock.time += 500
+    await until(() => manifests(one).length === 1 && manifests(two).length === 1, 'a backup')
+    assert.equal(stateOf('one').lastSaved?.name, 'Auto-backup 2023-11-14T22:13:22Z')
+    await world.say()
+    world.clock.time += 1000
+    await until(() => manifests(one).length === 2 && manifests(two).length === 2, 'another one')
+    assert.equal(stateOf('one').backups, 2)
+    assert.equal(stateOf('one').behind, false)
+  })
+
+  it('are not delayed by a destination that never answers; it catches up later', async () => {
+    let hangs = true
+    two.before = () => (hangs ? new Promise(() => {}) : undefined)
+    await backups.start()
+    world.clock.time += 1000
+    await until(() => manifests(one).length === 1, 'the other destination')
+    await world.say()
+    world.clock.time += 1000
+    await until(() => manifests(one).length === 2, 'the other destination again')
+    assert.equal(stateOf('two').failures, 0)
+    world.clock.time += 30_000
+    await until(() => stateOf('two').failures === 1, 'it is given up')
+    assert.equal(stateOf('two').lastError?.code, 'DESTINATION_SLOW')
+    assert.equal(stateOf('two').behind, true)
+    hangs = false
+    world.clock.time += 2_000
+    await until(() => manifests(two).length === 1, 'it catches up')
+    assert.equal(stateOf('two').behind, false)
+    assert.equal(stateOf('two').lastError, undefined)
+  })
+
+  it('are tried again, later each time', async () => {
+    let calls = 0
+    one.before = () => {
+      calls += 1
+      throw backupError('DESTINATION_UNREACHABLE', { destination: 'one', why: 'down' })
+    }
+    await backups.start()
+    const waits: number[] = []
+    for (let n = 1; n <= 12; n++) {
+      const start = world.clock.time
+      for (let step = 0; step < 700 && calls < n; step++) {
+        world.clock.time += 500
+        await new Promise(setImmediate)
+        await new Promise(setImmediate)
+      }
+      await until(() => stateOf('one').failures === n, `failure ${n}`)
+      waits.push(world.clock.time - start)
+    }
+    assert.ok((waits[4] ?? 0) > (waits[2] ?? 0))
+    assert.ok(waits.every((wait) => wait <= 301_000))
+    assert.ok((waits.at(-1) ?? 0) >= 150_000)
+  })
+
+  it('are made by hand, under a name', async () => {
+    await backups.start()
+    const all = await backups.save({ name: 'before the move' }, signal)
+    assert.deepEqual(
+      all.map(({ saved }) => saved?.name),
+      ['before the move', 'before the move'],
+    )
+    const again = await backups.save({ name: 'again', destination: 'one' }, signal)
+    assert.equal(again.length, 1)
+    assert.equal(again[0]?.saved?.number, 1)
+    one.before = () => {
+      throw backupError('DESTINATION_FULL', { destination: 'one', why: 'full' })
+    }
+    const failed = await backups.save({ name: 'more' }, signal)
+    assert.equal(failed[0]?.problem?.code, 'DESTINATION_FULL')
+    assert.equal(failed[1]?.saved?.name, 'more')
+    await assert.rejects(backups.save({ name: 'x', destination: 'three' }, signal), {
+      code: 'DESTINATION_UNKNOWN',
+    })
+    one.before = () => {}
+    const { backups: listed } = await backups.list(signal)
+    assert.deepEqual(listed.map(({ name, manual }) => manual && name).sort(), [
+      'again',
+      'before the move',
+      'before the move',
+      'more',
+    ])
+  })
+
+  it('are written at the stop', async () => {
+    await backups.start()
+    world.clock.time += 1000
+    await until(() => manifests(one).length === 1 && manifests(two).length === 1, 'a backup')
+    await world.say()
+    assert.ok((await stop()) <= 1000)
+    assert.equal(manifests(one).length, 2)
+    assert.equal(manifests(two).length, 2)
+    assert.ok(one.closed && two.closed)
+  })
+
+  it('hold the stop for no longer than its deadline', async () => {
+    one.before = () => new Promise(() => {})
+    one.close = () => new Promise(() => {})
+    await backups.start()
+    await world.say()
+    const took = await stop()
+    assert.ok(took <= 8_000 && took >= 7_000, `${took} ms`)
+    assert.equal(manifests(two).length, 1)
+  })
+
+  it('wait for the device to be admitted', async () => {
+    const owner = { ...world.owner, user: () => undefined }
+    backups = createBackups(
+      { ...world.components, destinations: [one], owner, verifier, events: world.node.events },
+      { params: world.node.params },
+    )
+    await backups.start()
+    world.clock.time += 10_000
+    await settle()
+    assert.equal(stateOf('one').failures, 0)
+    assert.equal(stateOf('one').behind, false)
+    await assert.rejects(backups.verify('one', signal), { code: 'BACKUP_NOT_READY' })
+  })
+
+  it('are verified at the destination, and written anew when they are damaged', async () => {
+    await world.say()
+    await backups.start()
+    await backups.save({ name: 'first' }, signal)
+    const good = await backups.verify('one', signal)
+    assert.deepEqual(good.problems, [])
+    assert.equal(good.opened, true)
+    assert.equal(stateOf('one').verified?.code, null)
+    const segment =
+      [...one.objects].find(([name]) => name.endsWith('.car.zst.age')) ?? assert.fail()
+    const bytes = segment[1].bytes
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+    const bad = await backups.verify('one', signal)
+    assert.deepEqual(
+      bad.problems.map(({ code, object }) => [code, object]),
+      [['BACKUP_DAMAGED', segment[0]]],
+    )
+    assert.equal(stateOf('one').verified?.code, 'BACKUP_DAMAGED')
+    assert.equal(manifests(one).length, 2, 'a full one')
+    assert.deepEqual((await backups.verify('one', signal)).problems, [])
+    one.objects.clear()
+    await assert.rejects(backups.verify('one', signal), { code: 'BACKUP_NONE' })
+  })
+
+  it('are verified every day, and restored for practice every week, by themselves', async () => {
+    await backups.start()
+    await backups.save({ name: 'first' }, signal)
+    world.clock.time += 300_000
+    await until(
+      () => stateOf('one').drilled !== undefined && stateOf('two').drilled !== undefined,
+      'a drill',
+    )
+    assert.equal(stateOf('one').drilled?.code, null)
+    const verified = stateOf('one').verified?.time ?? assert.fail()
+    for (let n = 0; n < 300; n++) {
+      world.clock.time += 300_000
+      await new Promise(setImmediate)
+    }
+    await until(() => (stateOf('one').verified?.time ?? 0) >= verified + 86_400_000, 'the next day')
+  })
+
+  it('are practised against what is here', async () => {
+    await backups.start()
+    await backups.save({ name: 'first' }, signal)
+    await world.say()
+    await world.mine()
+    const drilled = await backups.drill('one', signal)
+    assert.equal(drilled.height, 1)
+    assert.equal(drilled.behind, 1)
+    // A longer chain of the same network that is not known here.
+    const rival = await createBackupWorld()
+    for (let n = 0; n < 3; n++) {
+      await rival.say(`rival ${n}`)
+      await rival.mine()
+    }
+    const theirs = createBackups(
+      {
+        ...rival.components,
+        destinations: [one],
+        owner: rival.owner,
+        verifier,
+        events: rival.node.events,
+      },
+      { params: rival.node.params },
+    )
+    await theirs.save({ name: 'theirs' }, signal)
+    await assert.rejects(backups.drill('one', signal), { code: 'BACKUP_DIFFERS' })
+    assert.equal(stateOf('one').drilled?.code, 'BACKUP_DIFFERS')
+  })
+
+  it('open with a passphrase, once one is set', async function () {
+    this.timeout(20_000)
+    await backups.start()
+    await backups.save({ name: 'first' }, signal)
+    const find = (passphrase: string) =>
+      findBackups({ destinations: [one], logger: silentLogger }, { opener: { passphrase } }, signal)
+    await assert.rejects(find('good words'), { code: 'BACKUP_SLOT_MISSING' })
+    const { length } = one.puts
+    assert.deepEqual(await backups.setPassphrase('good words', signal), [])
+    assert.equal(one.puts.length, length + 1, 'no backup is written again')
+    assert.equal((await find('good words'))?.key.identity, key.identity)
+    await assert.rejects(find('other words'), { code: 'BACKUP_PASSPHRASE' })
+  })
+})
