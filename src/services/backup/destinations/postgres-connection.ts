@@ -42,10 +42,11 @@ export function connectPostgres(
   let pool: Promise<pg.Pool> | undefined
   let closed = false
   const sockets = new Set<Socket>()
+  const ending = new AbortController()
 
   const open = async (): Promise<pg.Pool> => {
     const made = new pg.Pool({
-      connectionString: await withTlsMode(url),
+      connectionString: await withTlsMode(url, ending.signal),
       max: MAX_CONNECTIONS,
       idleTimeoutMillis: IDLE_MS,
       connectionTimeoutMillis: CONNECT_MS,
@@ -85,6 +86,7 @@ export function connectPostgres(
     },
     close: async () => {
       closed = true
+      ending.abort()
       const open = await pool?.catch(() => undefined)
       pool = undefined
       if (open === undefined || open.ending) return
@@ -165,7 +167,7 @@ async function used(
  * a look at the certificate), `verify-ca`, `verify-full`, and `prefer`, also when it says nothing: TLS when the
  * server has it.
  */
-async function withTlsMode(address: string): Promise<string> {
+async function withTlsMode(address: string, signal: AbortSignal): Promise<string> {
   const url = new URL(address)
   const query = url.searchParams
   const mode = query.get('sslmode')
@@ -175,7 +177,7 @@ async function withTlsMode(address: string): Promise<string> {
     const host = query.get('host') ?? url.hostname
     const port = Number(query.get('port') ?? (url.port || '5432'))
     const local = host === '' || host.startsWith('/')
-    query.set('sslmode', !local && (await offersTls(host, port)) ? 'require' : 'disable')
+    query.set('sslmode', !local && (await offersTls(host, port, signal)) ? 'require' : 'disable')
   }
   return url.href
 }
@@ -183,13 +185,16 @@ async function withTlsMode(address: string): Promise<string> {
 /** `SSLRequest` of PostgreSQL's protocol, answered by `S` or `N`. */
 const SSL_REQUEST = Uint8Array.of(0, 0, 0, 8, 4, 210, 22, 47)
 
-function offersTls(host: string, port: number): Promise<boolean> {
+function offersTls(host: string, port: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port })
+    const socket = connect({ host, port, signal })
     socket.setTimeout(CONNECT_MS, () => socket.destroy(new Error('no answer')))
     socket.once('connect', () => socket.write(SSL_REQUEST))
     socket.once('data', (answer) => {
-      resolve(answer[0] === 0x53)
+      // `E`: a server so old that it does not know the question.
+      const known = { S: true, N: false, E: false }[String.fromCharCode(answer[0] ?? 0)]
+      if (known === undefined) reject(new Error('no PostgreSQL'))
+      else resolve(known)
       socket.destroy()
     })
     socket.once('error', reject)
@@ -209,7 +214,10 @@ function translated(
   object: { readonly name: string; readonly size: number } | undefined,
 ): Error {
   const state = error instanceof pg.DatabaseError ? (error.code ?? '') : ''
-  if (state === '') return unreachable(destination, codeOf(error))
+  if (state === '') {
+    const code = codeOf(error)
+    return unreachable(destination, code === 'INTERNAL' ? 'the connection ended' : code)
+  }
   const details = { destination, why: `SQLSTATE ${state}`, ...object }
   if (/^(?:28|42501|3D000|0P|0L)/.test(state)) return backupError('DESTINATION_REFUSED', details)
   if (/^(?:53100|53200|53400)/.test(state)) return backupError('DESTINATION_FULL', details)
