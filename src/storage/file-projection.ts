@@ -10,8 +10,8 @@
 import type { FileId, UserId, VersionId } from '../chain/ids.ts'
 import type { SignedRecord } from '../chain/record.ts'
 import { assert } from '../common/errors.ts'
-import { checksumOf } from './checksum.ts'
 import type { DetailsTable } from './details.ts'
+import { createFileRows } from './file-rows.ts'
 import { concernsFiles, parentsOf } from './record-facts.ts'
 import type { Outcome, RecordTable } from './record-table.ts'
 import type { Database } from './sqlite.ts'
@@ -34,6 +34,12 @@ export interface FileProjection {
   rebuild(): void
 }
 
+interface Touched {
+  readonly versions: Set<VersionId>
+  /** By nothing but its `file.add`. */
+  onlyAdded: boolean
+}
+
 interface CandidateRow {
   number: number
   user: UserId
@@ -47,40 +53,6 @@ interface CandidateRow {
 
 interface Candidate extends CandidateRow {
   version: VersionId
-}
-
-/** A row of `files`. */
-export interface SummedFile {
-  file: FileId
-  owner: UserId
-  name: string
-  search: string
-  shown: number
-  version: VersionId | null
-  heads: number
-  pending: number
-}
-
-/** @param versions - its rows of `file_heads` */
-export function fileSum(row: SummedFile, versions: readonly string[]): number {
-  const { file, owner, name, search, shown, version, heads, pending } = row
-  const values = [
-    file,
-    owner,
-    name,
-    search,
-    shown,
-    version,
-    heads,
-    pending,
-    ...[...versions].sort(),
-  ]
-  return checksumOf(JSON.stringify(values))
-}
-
-/** Text that `search` is looked for in, and what is looked for: compatibility forms and letter case do not matter. */
-export function searchText(text: string): string {
-  return text.normalize('NFKC').toLowerCase()
 }
 
 export function createFileProjection(
@@ -118,10 +90,7 @@ export function createFileProjection(
   const rowOf = db.prepare<{ owner: UserId; version: VersionId | null; heads: number }>(
     'SELECT owner, version, heads FROM files WHERE file = ?',
   )
-  const put = db.prepare(
-    `INSERT OR REPLACE INTO files (file, owner, name, search, shown, version, heads, pending, sum)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  )
+  const put = createFileRows(db, details)
   const drop = db.prepare('DELETE FROM files WHERE file = ?')
   const page = db.prepare<{ number: number }>(
     `SELECT number FROM records WHERE number > ? AND type IN ('file.add', 'file.update', 'file.remove')
@@ -131,16 +100,18 @@ export function createFileProjection(
   /** Whether any record replaces another: rare, and looking for them costs. */
   let replacements = anyReplacement.get() !== undefined
   /** What waits: of each file the versions that were touched. */
-  const touched = new Map<FileId, Set<VersionId>>()
+  const touched = new Map<FileId, Touched>()
 
   const touch = (record: SignedRecord): void => {
     const file = fileOf(record)
     if (file === undefined) return
-    let versions = touched.get(file)
-    if (versions === undefined) {
-      versions = new Set()
-      touched.set(file, versions)
+    let entry = touched.get(file)
+    if (entry === undefined) {
+      entry = { versions: new Set(), onlyAdded: true }
+      touched.set(file, entry)
     }
+    const { versions } = entry
+    if (record.type !== 'file.add') entry.onlyAdded = false
     if (record.type !== 'file.remove') versions.add(record.identity)
     for (const parent of parentsOf(record)) versions.add(parent)
     if (touched.size > MAX_TOUCHED) projection.flush()
@@ -165,6 +136,20 @@ export function createFileProjection(
       if (pending && best === undefined) best = { ...row, version }
     }
     return best
+  }
+
+  /** A file that is as new as its record, with one version: no table holds anything of it. False: it is none. */
+  const putNew = (file: FileId): boolean => {
+    const number = records.number(file)
+    const row = number === undefined ? undefined : records.waitingRow(number)
+    if (number === undefined || row?.record.type !== 'file.add' || replacements) return false
+    const { record, place } = row
+    // One that came before its file.
+    if (record.user === null || changesOf.all(file).length > 0) return false
+    if (place !== undefined && place.outcome !== 'applied') return true
+    const pending = place === undefined
+    put({ file, owner: record.user, shown: number, version: null, pending }, record, [file])
+    return true
   }
 
   const refresh = (file: FileId, touchedVersions: Iterable<VersionId>): void => {
@@ -214,30 +199,8 @@ export function createFileProjection(
       base.height === null ||
       live.some((head) => head.height === null) ||
       (live.length === 0 && pendingRemoval.get(file, owner) !== undefined)
-    // A file that is sealed to this device has no name here, and is found by its id alone.
-    const { name, folder } = details.of(shown.number, record) ?? { name: '', folder: [] }
-    const fresh: SummedFile = {
-      file,
-      owner,
-      name,
-      search: searchText([...folder, name].join('/')),
-      shown: shown.number,
-      version: shown.version === file ? null : shown.version,
-      heads: heads.size,
-      pending: pending ? 1 : 0,
-    }
-    const sum = fileSum(fresh, heads.size === 1 ? [] : [...heads])
-    put.run(
-      file,
-      owner,
-      name,
-      fresh.search,
-      fresh.shown,
-      fresh.version,
-      fresh.heads,
-      fresh.pending,
-      sum,
-    )
+    const version = shown.version === file ? null : shown.version
+    put({ file, owner, shown: shown.number, version, pending }, record, [...heads])
     if (heads.size !== 1) for (const version of heads) addHead.run(file, version)
   }
 
@@ -261,8 +224,11 @@ export function createFileProjection(
     flush: () => {
       if (touched.size === 0) return
       db.join(() => {
+        // In the order of the table, in which neighbours are on one page.
+        const files = [...touched.keys()].sort()
+        const others = files.filter((file) => !touched.get(file)?.onlyAdded || !putNew(file))
         records.flush()
-        for (const [file, versions] of touched) refresh(file, versions)
+        for (const file of others) refresh(file, touched.get(file)?.versions ?? [])
       })
       touched.clear()
     },

@@ -10,7 +10,8 @@ import type { VersionDetails } from '../chain/record.ts'
 import { assert } from '../common/errors.ts'
 import { type Activity, createActivity } from './activity.ts'
 import type { DetailsTable, VersionRecord } from './details.ts'
-import { type FileProjection, searchText } from './file-projection.ts'
+import type { FileProjection } from './file-projection.ts'
+import { searchText } from './file-rows.ts'
 import { createPeople, type People } from './people-table.ts'
 import {
   CHAIN_ORDER,

@@ -49,7 +49,7 @@ export interface StoredRecord {
 }
 
 export interface RecordTable
-  extends Pick<RecordWriter, 'confirm' | 'unconfirm' | 'outcome' | 'setOutcome'>,
+  extends Pick<RecordWriter, 'waitingRow' | 'confirm' | 'unconfirm' | 'outcome' | 'setOutcome'>,
     PendingDevices,
     RecordPlaces {
   number(id: string): number | undefined

@@ -12,7 +12,7 @@ import { placeSum, type RecordPlace } from './record-places.ts'
 import type { Database } from './sqlite.ts'
 
 /** A record that is not in the table yet. */
-interface NewRecord {
+export interface NewRecord {
   readonly record: SignedRecord
   readonly received: number
   own: boolean
@@ -26,6 +26,8 @@ export interface RecordWriter {
   add(row: Omit<NewRecord, 'place'>): number
   /** Notes that a record is this device's own, or that a stored body holds it. */
   keep(number: number, own: boolean, inBody: boolean): void
+  /** A record that is not in the table yet. */
+  waitingRow(number: number): Readonly<NewRecord> | undefined
   /** The number of a record that is not in the table yet. */
   waiting(id: string): number | undefined
   /** Where a record stands that is not in the table yet; null: it is pending; undefined: look into the table. */
@@ -126,6 +128,7 @@ export function createRecordWriter(db: Database): RecordWriter {
       }
     },
     waiting: (id) => byId.get(id),
+    waitingRow: (number) => waiting.get(number),
     waitingPlace: (id) => {
       const number = byId.get(id)
       const row = number === undefined ? undefined : waiting.get(number)

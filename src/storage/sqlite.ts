@@ -15,7 +15,12 @@ import { storageError, translated } from './errors.ts'
  */
 const CACHE_KIB: number = 64 * KIB
 /**
- * Pages of the write-ahead log after which they are moved into the database: 64 MiB. More makes a long sync
+ * Bytes of a page of a new database. A long sync touches nearly all pages of each index: larger ones are fewer calls;
+ * a block alone, which touches some thirty, would write too much with larger ones than these.
+ */
+export const PAGE_BYTES: number = 8 * KIB
+/**
+ * Pages of the write-ahead log after which they are moved into the database: 128 MiB. More makes a long sync
  * write a page less often, and a start after a crash read more.
  */
 const CHECKPOINT_PAGES = 16384
@@ -98,7 +103,7 @@ export function openSqlite(
   try {
     // Exclusive before WAL: no shared-memory file and no lock calls at each read.
     guard(() =>
-      raw.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+      raw.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
         PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
         PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES};
         PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY`),

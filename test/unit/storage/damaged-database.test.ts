@@ -8,10 +8,9 @@ import {
   type OpenedDatabase,
   openDatabase,
 } from '../../../src/storage/database.ts'
+import { PAGE_BYTES } from '../../../src/storage/sqlite.ts'
 import { blockOn, switchTo, userCreate, write, writer } from './chain-model.ts'
 import { temporaryDirectories, thrownCode } from './temporary.ts'
-
-const PAGE_BYTES = 4096
 
 describe('storage/database: damage that shows after the open', () => {
   const directory = temporaryDirectories()

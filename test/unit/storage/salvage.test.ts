@@ -7,10 +7,9 @@ import { silentLogger } from '../../../src/common/logger.ts'
 import { createChainStore } from '../../../src/storage/chain-store.ts'
 import { openDatabase } from '../../../src/storage/database.ts'
 import { openSalvage } from '../../../src/storage/salvage.ts'
+import { PAGE_BYTES } from '../../../src/storage/sqlite.ts'
 import { createChainNode, handClock, seedOf } from '../../helpers/chain-node.ts'
 import { temporaryDirectories } from './temporary.ts'
-
-const PAGE_BYTES = 4096
 
 /** A database file with a chain of `blocks` blocks, closed. */
 async function writeChain(path: string, blocks: number): Promise<void> {
