@@ -19,6 +19,7 @@ import type { Blockstore } from 'interface-blockstore'
 import { importByteStream } from 'ipfs-unixfs-importer'
 import { fixedSize } from 'ipfs-unixfs-importer/chunker'
 import { createLibp2p } from 'libp2p'
+import type { Clock } from '../common/clock.ts'
 import { MIB } from '../common/limits.ts'
 import type { Logger } from '../common/logger.ts'
 import { parseAddress } from './address.ts'
@@ -62,7 +63,7 @@ interface Running {
 
 /** It runs from the first `provide` to the last `release`. */
 export function createContentProvider(
-  { logger }: { readonly logger: Logger },
+  { logger, clock }: { readonly logger: Logger; readonly clock: Clock },
   init: ContentProviderInit,
 ): ContentProvider {
   let running: Promise<Running> | undefined
@@ -80,7 +81,7 @@ export function createContentProvider(
       signal.throwIfAborted()
       users++
       try {
-        running ??= start(logger, init)
+        running ??= start(logger, clock, init)
         const { libp2p, blocks } = await running
         const { cid } = await importByteStream([bytes], blocks, {
           cidVersion: 1,
@@ -107,11 +108,14 @@ export function createContentProvider(
     connect: async (addresses, signal) => {
       const { libp2p } = (await running) ?? {}
       if (libp2p === undefined) return
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(DIAL_MS)])
+      const late = new AbortController()
+      const cancel = clock.after(DIAL_MS, () => late.abort())
+      const limit = AbortSignal.any([signal, late.signal])
       const dials = addresses.map(async (address) => {
         await libp2p.dial(parseAddress(address), { signal: limit })
       })
       const results = await Promise.allSettled(dials)
+      cancel()
       signal.throwIfAborted()
       const failed = results.filter(({ status }) => status === 'rejected').length
       if (failed > 0) logger.debug('nodes of a pinning service cannot be reached', { failed })
@@ -119,7 +123,7 @@ export function createContentProvider(
   }
 }
 
-async function start(logger: Logger, init: ContentProviderInit): Promise<Running> {
+async function start(logger: Logger, clock: Clock, init: ContentProviderInit): Promise<Running> {
   const blocks = new MemoryBlockstore()
   const libp2p = await createLibp2p({
     start: false,
@@ -162,9 +166,9 @@ async function start(logger: Logger, init: ContentProviderInit): Promise<Running
     blocks,
     stop: async () => {
       const late = Promise.withResolvers<void>()
-      const timer = setTimeout(late.resolve, STOP_MS)
+      const cancel = clock.after(STOP_MS, late.resolve)
       await Promise.race([Promise.all([helia.stop(), libp2p.stop()]), late.promise])
-      clearTimeout(timer)
+      cancel()
       await bitswap?.stop?.(door as unknown as Helia)
     },
   }

@@ -62,7 +62,7 @@ describe('content for a pinning service', function () {
         delegates: fetcher.addresses,
         fetchFrom: (cid, origins) => fetcher.fetch(cid, origins),
       })
-      const content = createContentProvider({ logger }, { listen })
+      const content = createContentProvider({ logger, clock: systemClock }, { listen })
       const url = new URL(server.origin)
       const at = createPinningServiceDestination(
         { clock: systemClock, content },
