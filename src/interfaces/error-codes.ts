@@ -277,6 +277,7 @@ export const CODE_MEANINGS: Readonly<Record<string, CodeMeaning>> = {
   BACKUP_UNREADABLE: DAMAGED,
   BACKUP_UNREACHABLE: UNAVAILABLE,
   BACKUP_BEHIND: CONFLICT,
+  BACKUP_NO_PROOF: REFUSED,
   BACKUP_DIFFERS: DAMAGED,
 
   // the operating system's own

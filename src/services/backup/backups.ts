@@ -18,17 +18,28 @@ import type { ChainStore } from '../../storage/chain-store.ts'
 import type { Verifier } from '../chain/intake.ts'
 import type { Signer } from '../chain/own-records.ts'
 import type { NodeEvents } from '../events.ts'
-import { forEach, type Problem, problemOf, readCatalog } from './catalog.ts'
-import type { Destination, DestinationKind } from './destination.ts'
+import { forEach, type Problem, problemOf } from './catalog.ts'
+import type { Destination } from './destination.ts'
 import { boundedCalls } from './destination-calls.ts'
 import {
   createDestinationQueue,
   type DestinationQueue,
   type DestinationState,
 } from './destination-queue.ts'
-import { type Drilled, drillDestination } from './drill.ts'
+import type { Drilled } from './drill.ts'
 import { backupError } from './errors.ts'
+import { findBackups } from './find.ts'
+import { type Listing, listBackups } from './listing.ts'
 import { createProofs, type Proof } from './proofs.ts'
+import { createProver, type Prover } from './proving.ts'
+import {
+  checkNotBehind,
+  type Restored,
+  type RestoreTarget,
+  restoreBackups,
+  type Selection,
+  selected,
+} from './restore.ts'
 import {
   type Cleaner,
   createCleaner,
@@ -37,7 +48,7 @@ import {
 } from './retention.ts'
 import { writeSlot } from './slots.ts'
 import type { Owner } from './standing.ts'
-import { type Verified, verifyDestination } from './verify.ts'
+import type { Verified } from './verify.ts'
 import { createWriter, type Saved } from './writer.ts'
 
 /** Milliseconds between looks at what there is to do. */
@@ -47,13 +58,12 @@ export const STOP_MS = 8_000
 /** Of these, what is left for connections to close. */
 const CLOSE_MS = 1_000
 const CLEAN_MS = 600_000
-const VERIFY_MS = 86_400_000
-const DRILL_MS = 604_800_000
 
 export interface BackupsComponents {
   /** Those of the configuration; closed by `stop`. */
   readonly destinations: readonly Destination[]
   readonly owner: Owner
+  readonly chain: RestoreTarget['chain']
   readonly store: ChainStore
   readonly signer: Signer
   readonly verifier: Verifier
@@ -69,20 +79,6 @@ export interface BackupsInit {
   /** Makes the path of a database for a drill, and takes it away; default: in memory. */
   readonly scratchPath?: () => { readonly path: string; remove(): void }
   readonly stopMs?: number
-}
-
-/** One backup at a destination. */
-export interface BackupView {
-  readonly destination: string
-  readonly kind: DestinationKind
-  readonly object: string
-  readonly number: number
-  readonly name: string
-  readonly manual: boolean
-  readonly time: number
-  readonly height: number
-  /** Bytes of the manifest and of the segments that it names itself. */
-  readonly size: number
 }
 
 export interface DestinationView extends DestinationState {
@@ -109,13 +105,17 @@ export interface Backups extends Startable {
     signal: AbortSignal,
   ): Promise<readonly SaveOutcome[]>
   /** All backups of this network, the newest first. */
-  list(
-    signal: AbortSignal,
-  ): Promise<{ readonly backups: readonly BackupView[]; readonly problems: readonly Problem[] }>
+  list(signal: AbortSignal): Promise<Listing>
   /** Reads the newest backup of a destination. @throws DESTINATION_UNKNOWN, BACKUP_NONE, BACKUP_NOT_READY */
   verify(destination: string, signal: AbortSignal): Promise<Verified>
   /** Restores from a destination for practice. @throws DESTINATION_UNKNOWN, what `drillDestination` throws */
   drill(destination: string, signal: AbortSignal): Promise<Drilled>
+  /**
+   * Takes what the backups of this network hold into the running chain: after a damaged database, or by command.
+   *
+   * @throws BACKUP_BEHIND: it ends before what is here; BACKUP_NONE, what `findBackups` and `restoreBackups` throw
+   */
+  restore(selection: Selection, signal: AbortSignal): Promise<Restored>
   /** Lets a passphrase open the backups of all destinations; another one replaces it. @throws BACKUP_KEY_MISSING */
   setPassphrase(passphrase: string, signal: AbortSignal): Promise<readonly Problem[]>
 }
@@ -124,13 +124,14 @@ interface Place {
   readonly destination: Destination
   readonly queue: DestinationQueue
   readonly cleaner: Cleaner
+  readonly prover: Prover
   note(record: Parameters<ReturnType<typeof createWriter>['note']>[0]): void
   unsure(): void
   cleanedAt: number
 }
 
 export function createBackups(components: BackupsComponents, init: BackupsInit): Backups {
-  const { owner, store, events, clock, verifier } = components
+  const { owner, store, events, clock } = components
   const logger = components.logger.child('backup')
   const proofs = createProofs(store)
   const ends: (() => void)[] = []
@@ -142,15 +143,20 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
     const destination = boundedCalls(given, clock)
     const writer = createWriter(components, { destination, owner })
     const policy = init.retention?.[destination.name] ?? DEFAULT_RETENTION[destination.kind]
+    const queue = createDestinationQueue({
+      destination,
+      writer,
+      clock,
+      logger: components.logger,
+      onSaved: () => later(() => cleanSoon(place)),
+    })
     const place: Place = {
       destination,
-      queue: createDestinationQueue({
-        destination,
-        writer,
-        clock,
-        logger: components.logger,
-        onSaved: () => later(() => cleanSoon(place)),
-      }),
+      queue,
+      prover: createProver(
+        { ...components, destination, queue, proofs },
+        { params: init.params, scratchPath: init.scratchPath },
+      ),
       cleaner: createCleaner(
         { destination, clock },
         { network: owner.network, user: owner.user, policy },
@@ -191,64 +197,6 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
     for (const { queue } of places) queue.changed()
   }
 
-  const verify = async (place: Place, signal: AbortSignal): Promise<Verified> => {
-    const user = owner.user()
-    if (user === undefined) throw backupError('BACKUP_NOT_READY')
-    const { destination, queue } = place
-    const about = { network: owner.network, user, key: owner.key }
-    const verified = await verifyDestination(destination, about, signal)
-    const [problem] = verified.problems
-    const code = problem?.code ?? null
-    proofs.set(destination, 'verified', { time: clock.now(), code, object: verified.object })
-    if (problem !== undefined) {
-      const { name } = destination
-      logger.error('A backup is damaged; a full one is written', { ...problem, destination: name })
-      await queue.save({ full: true }, signal)
-    }
-    return verified
-  }
-
-  const drill = async (place: Place, signal: AbortSignal): Promise<Drilled> => {
-    const { destination } = place
-    const { path, remove } = init.scratchPath?.() ?? { path: ':memory:', remove: () => {} }
-    try {
-      const drilled = await drillDestination(
-        { store, verifier, clock, logger: components.logger },
-        { destination, params: init.params, opener: { key: owner.key }, path },
-        signal,
-      )
-      proofs.set(destination, 'drilled', { time: clock.now(), code: null })
-      logger.info('A backup was restored for practice', { ...drilled })
-      return drilled
-    } catch (error) {
-      if (!signal.aborted) {
-        proofs.set(destination, 'drilled', { time: clock.now(), code: codeOf(error) })
-      }
-      throw error
-    } finally {
-      remove()
-    }
-  }
-
-  /** Verifies and drills what is due. */
-  const prove = async (place: Place): Promise<void> => {
-    const { destination, queue } = place
-    if (queue.state().lastSaved === undefined) return
-    const isDue = (kind: 'verified' | 'drilled', every: number): boolean =>
-      clock.now() - (proofs.get(destination, kind)?.time ?? 0) >= every
-    if (isDue('verified', VERIFY_MS)) await verify(place, stopping.signal)
-    if (owner.key !== undefined && isDue('drilled', DRILL_MS)) {
-      await drill(place, stopping.signal).catch((error: unknown) => {
-        stopping.signal.throwIfAborted()
-        logger.error('A restore for practice failed', {
-          destination: destination.name,
-          code: codeOf(error),
-          why: messageOf(error),
-        })
-      })
-    }
-  }
-
   const placeOf = (name: string): Place => {
     const place = places.find(({ destination }) => destination.name === name)
     if (place === undefined) throw backupError('DESTINATION_UNKNOWN', { destination: name })
@@ -257,7 +205,7 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
 
   const tick = (): void => {
     changed()
-    for (const place of places) later(() => prove(place))
+    for (const place of places) later(() => place.prover.prove(stopping.signal))
     cancelTick = clock.after(INTERVAL_MS, tick)
   }
 
@@ -323,35 +271,29 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
         }),
       )
     },
-    list: async (signal) => {
-      const backups: BackupView[] = []
-      const problems: Problem[] = []
-      await forEach(places, async ({ destination }) => {
-        try {
-          const catalog = await readCatalog(destination, { prefix: `${owner.network}/`, signal })
-          problems.push(...catalog.problems)
-          for (const { manifest } of catalog.backups) {
-            backups.push({
-              destination: destination.name,
-              kind: destination.kind,
-              object: manifest.object,
-              number: manifest.number,
-              name: manifest.name,
-              manual: manifest.manual === 1,
-              time: manifest.time,
-              height: manifest.height,
-              size: manifest.segments.reduce((sum, { size }) => sum + size, manifest.bytes.length),
-            })
-          }
-        } catch (error) {
-          signal.throwIfAborted()
-          problems.push(problemOf(destination, '', error))
-        }
-      })
-      return { backups: backups.sort((a, b) => b.time - a.time), problems }
+    list: (signal) =>
+      listBackups(
+        places.map(({ destination }) => destination),
+        owner.network,
+        signal,
+      ),
+    verify: async (destination, signal) => placeOf(destination).prover.verify(signal),
+    drill: async (destination, signal) => placeOf(destination).prover.drill(signal),
+    restore: async (selection, signal) => {
+      const destinations = places.map(({ destination }) => destination)
+      const found = await findBackups(
+        { destinations, logger: components.logger },
+        { opener: { key: owner.key }, network: owner.network },
+        signal,
+      )
+      if (found === undefined) throw backupError('BACKUP_NONE', { wanted: 'the newest' })
+      const backups = selected(found, selection)
+      checkNotBehind(backups, store.tip())
+      const { chain, signer } = components
+      const target = { chain, store, device: signer.device }
+      const { key } = found
+      return restoreBackups({ target, logger: components.logger }, { backups, key }, signal)
     },
-    verify: async (destination, signal) => verify(placeOf(destination), signal),
-    drill: async (destination, signal) => drill(placeOf(destination), signal),
     setPassphrase: async (passphrase, signal) => {
       const { key } = owner
       if (key === undefined) throw backupError('BACKUP_KEY_MISSING')

@@ -88,6 +88,9 @@ export const BACKUP_ERRORS = {
   BACKUP_BEHIND: {
     says: 'The backup {name} ends at block {height}, behind what is here (block {here}). Nothing was changed; use --allow-rollback to go back all the same.',
   },
+  BACKUP_NO_PROOF: {
+    says: 'The backup holds no restore key, so this device cannot be admitted by it. Restore with the words of the recovery kit.',
+  },
   BACKUP_DIFFERS: { says: 'What came back from {destination} differs from what is here: {why}.' },
 } as const
 

@@ -139,9 +139,8 @@ export function createCleaner(
           manifestNumber(name) === undefined &&
           mineFolders.has(name.slice(0, name.lastIndexOf('/') + 1)),
       )
-      for (const name of orphans.keys()) {
-        if (!unnamed.some((object) => object.name === name)) orphans.delete(name)
-      }
+      const stay = new Set(unnamed.map(({ name }) => name))
+      for (const name of orphans.keys()) if (!stay.has(name)) orphans.delete(name)
       for (const { name } of unnamed) {
         const since = orphans.get(name)
         if (since === undefined) {

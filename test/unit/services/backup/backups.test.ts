@@ -46,6 +46,7 @@ describe('backups of a node', () => {
         destinations,
         owner: world.owner,
         verifier,
+        chain: world.node.chain,
         events: world.node.events,
       },
       { params: world.node.params, ...more },
@@ -170,7 +171,7 @@ describe('backups of a node', () => {
     world.clock.time += 1000
     await until(() => manifests(one).length === 1 && manifests(two).length === 1, 'a backup')
     await world.say()
-    assert.ok((await stop()) <= 1000)
+    await backups.stop()
     assert.equal(manifests(one).length, 2)
     assert.equal(manifests(two).length, 2)
     assert.ok(one.closed && two.closed)
@@ -189,7 +190,14 @@ describe('backups of a node', () => {
   it('wait for the device to be admitted', async () => {
     const owner = { ...world.owner, user: () => undefined }
     backups = createBackups(
-      { ...world.components, destinations: [one], owner, verifier, events: world.node.events },
+      {
+        ...world.components,
+        destinations: [one],
+        owner,
+        verifier,
+        chain: world.node.chain,
+        events: world.node.events,
+      },
       { params: world.node.params },
     )
     await backups.start()
@@ -261,6 +269,7 @@ describe('backups of a node', () => {
         destinations: [one],
         owner: rival.owner,
         verifier,
+        chain: rival.node.chain,
         events: rival.node.events,
       },
       { params: rival.node.params },
@@ -268,6 +277,32 @@ describe('backups of a node', () => {
     await theirs.save({ name: 'theirs' }, signal)
     await assert.rejects(backups.drill('one', signal), { code: 'BACKUP_DIFFERS' })
     assert.equal(stateOf('one').drilled?.code, 'BACKUP_DIFFERS')
+  })
+
+  it('are taken into the running chain', async () => {
+    await backups.start()
+    await assert.rejects(backups.restore({}, signal), { code: 'BACKUP_NONE' })
+    const rival = await createBackupWorld()
+    await rival.say('theirs')
+    await rival.mine()
+    const theirs = createBackups(
+      {
+        ...rival.components,
+        destinations: [one],
+        owner: rival.owner,
+        verifier,
+        chain: rival.node.chain,
+        events: rival.node.events,
+      },
+      { params: rival.node.params },
+    )
+    await theirs.save({ name: 'theirs' }, signal)
+    const restored = await backups.restore({}, signal)
+    assert.equal(restored.height, 2)
+    assert.equal(world.node.store.tip().id, rival.node.store.tip().id)
+    await world.say()
+    await world.mine()
+    await assert.rejects(backups.restore({}, signal), { code: 'BACKUP_BEHIND' })
   })
 
   it('open with a passphrase, once one is set', async function () {

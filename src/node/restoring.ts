@@ -1,0 +1,214 @@
+/**
+ * A data directory made from backups. Afterwards `createNode` on it goes on by itself.
+ *
+ * Killed at any moment it can be run again: the file with the network's parameters is written last, and what an
+ * unfinished try has left is continued. What stood in the directory before is put aside, never deleted.
+ */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { decodeRecord } from '../chain/codec.ts'
+import { type DeviceId, deviceIdOf, type NetworkId, type UserId } from '../chain/ids.ts'
+import { networkIdOf } from '../chain/params.ts'
+import { utf8 } from '../common/bytes.ts'
+import { type Clock, systemClock } from '../common/clock.ts'
+import { publicKeyOf } from '../common/crypto.ts'
+import { codeOf, messageOf } from '../common/errors.ts'
+import type { Logger } from '../common/logger.ts'
+import type { Destination } from '../services/backup/destination.ts'
+import { boundedCalls } from '../services/backup/destination-calls.ts'
+import { type Found, findBackups } from '../services/backup/find.ts'
+import type { BackupKey } from '../services/backup/keys.ts'
+import { backupKeyOfKit } from '../services/backup/keys.ts'
+import { readmit } from '../services/backup/readmission.ts'
+import {
+  checkNotBehind,
+  type Restored,
+  restoreBackups,
+  type Selection,
+  selected,
+} from '../services/backup/restore.ts'
+import { openScratch, type ScratchChain } from '../services/backup/scratch.ts'
+import { createVerifier } from '../services/verifier.ts'
+import { writeFileAtomic } from '../storage/atomic-file.ts'
+import { type DataDirectory, openDataDirectory } from '../storage/data-directory.ts'
+import { openJournal } from '../storage/journal.ts'
+import { openKeystore } from '../storage/keystore.ts'
+import { openChain } from './chain-database.ts'
+import { DEVICE_KEYS } from './identity.ts'
+import { JOINING_FILE, readNetwork, writeNetwork } from './network-choice.ts'
+
+/** Stands in a directory while it is made from backups: what is there besides is of an unfinished try. */
+const RESTORING_FILE = 'restoring.json'
+/** What belongs to the chain and the person in a directory; settings and contents stay. */
+const OWN_NAMES = ['keys', 'journal', 'network.json', 'peers.json']
+const DATABASE_NAME = 'cairn.sqlite'
+
+export interface RestoreOptions {
+  readonly dataDir: string
+  readonly logger: Logger
+  readonly clock?: Clock
+  /** Read only; the caller closes them. */
+  readonly destinations: readonly Destination[]
+  /** What opens the backups: one of them. */
+  readonly key?: BackupKey | undefined
+  readonly passphrase?: string | undefined
+  /** The 32 bytes of the recovery kit; they are kept then, and admit the device where no restore key is. */
+  readonly kit?: Uint8Array | undefined
+  /** Default: the one that the backup names. */
+  readonly deviceName?: string | undefined
+  readonly selection?: Selection | undefined
+  /** Restores also over a directory that belongs to a network; what is there is put aside. */
+  readonly replace?: boolean
+  /** Lets `replace` go back behind what is there. */
+  readonly allowRollback?: boolean
+  /** Goes on without a backup although there may be one. */
+  readonly newNetwork?: boolean
+}
+
+export interface RestoredDirectory extends Restored {
+  readonly network: NetworkId
+  readonly user: UserId
+  readonly device: DeviceId
+  /** Where what was there before is now. */
+  readonly putAside: string | undefined
+}
+
+/**
+ * Restores, when the directory belongs to no network yet (or `replace` says so) and there is a backup.
+ *
+ * @returns undefined: there is nothing to restore, and a node may start here as it would without backups
+ * @throws BACKUP_UNREACHABLE, BACKUP_UNREADABLE, BACKUP_KEY_MISSING, BACKUP_PASSPHRASE, BACKUP_SLOT_MISSING,
+ *   BACKUP_NONE, BACKUP_BEHIND, BACKUP_NO_PROOF, storage errors; the directory is no network's then
+ */
+export async function restoreDirectory(
+  options: RestoreOptions,
+  signal: AbortSignal,
+): Promise<RestoredDirectory | undefined> {
+  const { logger, clock = systemClock, replace = false } = options
+  if (options.destinations.length === 0) return undefined
+  const directory = openDataDirectory(options.dataDir)
+  try {
+    const params = readNetwork(directory.path)
+    const isTaken = params !== undefined && !unfinished(directory)
+    if (existsSync(join(directory.path, JOINING_FILE)) || (isTaken && !replace)) return undefined
+    const found = await find(options, clock, signal)
+    if (found === undefined) return undefined
+    const backups = selected(found, options.selection ?? {})
+    if (isTaken && networkIdOf(params) === found.network && options.allowRollback !== true) {
+      checkNotBehind(backups, heightIn(directory, { clock, logger }))
+    }
+    const putAside = unfinished(directory) ? undefined : moveAside(directory, clock.now())
+    writeFileAtomic(join(directory.path, RESTORING_FILE), utf8('{}\n'), 0o600)
+    const verifier = createVerifier({ clock })
+    let scratch: ScratchChain | undefined
+    try {
+      scratch = openScratch(
+        { verifier, clock, logger },
+        { path: directory.database, params: found.person.params },
+      )
+      const restored = await restoreBackups(
+        { target: scratch, logger },
+        { backups, key: found.key },
+        signal,
+      )
+      const device = await settle(directory, found, { ...options, clock, store: scratch.store })
+      const { network, user } = found
+      logger.warn('Restored from backups', { network, user, device, height: restored.height })
+      return { ...restored, network, user, device, putAside }
+    } finally {
+      await scratch?.close()
+      await verifier.stop()
+    }
+  } finally {
+    directory.release()
+  }
+}
+
+async function find(
+  { destinations, key, passphrase, kit, newNetwork, logger }: RestoreOptions,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Found | undefined> {
+  const opener = { key: key ?? (kit === undefined ? undefined : backupKeyOfKit(kit)), passphrase }
+  const bounded = destinations.map((each) => boundedCalls(each, clock))
+  try {
+    return await findBackups({ destinations: bounded, logger }, { opener }, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (newNetwork !== true) throw error
+    logger.warn('Going on without the backups, as told', {
+      code: codeOf(error),
+      why: messageOf(error),
+    })
+    return undefined
+  }
+}
+
+/** Makes the directory a device of the user: keys, first records, and the network last. */
+async function settle(
+  directory: DataDirectory,
+  { network, person }: Found,
+  {
+    kit,
+    deviceName,
+    store,
+    logger,
+    clock,
+  }: RestoreOptions & { readonly clock: Clock; readonly store: ScratchChain['store'] },
+): Promise<DeviceId> {
+  const keystore = openKeystore({ path: directory.keys, randomBytes: clock.randomBytes, logger })
+  keystore.ensure(DEVICE_KEYS)
+  const seed = keystore.require('device')
+  const publicKey = publicKeyOf('ed25519', seed)
+  const device = deviceIdOf(publicKey)
+  const encryptionKey = publicKeyOf('x25519', keystore.require('device-encryption'))
+  const readmitted = await readmit(
+    { store, clock },
+    { network, person, device: seed, encryptionKey, deviceName, kit },
+  )
+  const { records, userSecret } = readmitted
+  const journal = openJournal(directory.journal, { logger })
+  try {
+    const isSigned = journal.read().some((entry) => decodeRecord(entry).device === device)
+    if (!isSigned) journal.append(...records.map(({ bytes }) => bytes))
+  } finally {
+    journal.close()
+  }
+  if (userSecret !== undefined) keystore.put('user', userSecret)
+  if (person.restore !== undefined) keystore.put('restore', person.restore)
+  if (kit !== undefined) keystore.put('recovery', kit)
+  writeNetwork(directory.path, person.params)
+  rmSync(join(directory.path, RESTORING_FILE), { force: true })
+  return device
+}
+
+function unfinished(directory: DataDirectory): boolean {
+  return existsSync(join(directory.path, RESTORING_FILE))
+}
+
+function heightIn(
+  directory: DataDirectory,
+  components: { readonly clock: Clock; readonly logger: Logger },
+): { readonly height: number; readonly chainwork: bigint } {
+  const params = readNetwork(directory.path)
+  if (params === undefined) return { height: 0, chainwork: 0n }
+  const { db, store } = openChain(components, { path: directory.database, params })
+  const { height, chainwork } = store.tip()
+  db.close()
+  return { height, chainwork }
+}
+
+/** Puts keys, journal and database of before into a folder of their own; undefined: there were none. */
+function moveAside(directory: DataDirectory, now: number): string | undefined {
+  const isOwn = (name: string): boolean =>
+    OWN_NAMES.includes(name) || name === DATABASE_NAME || name.startsWith(`${DATABASE_NAME}-`)
+  const names = readdirSync(directory.path).filter(isOwn)
+  const isEmpty = (name: string): boolean =>
+    name === 'keys' && readdirSync(join(directory.path, name)).length === 0
+  const moved = names.filter((name) => !isEmpty(name))
+  if (moved.length === 0) return undefined
+  const folder = join(directory.path, `before-restore-${now}`)
+  mkdirSync(folder, { mode: 0o700 })
+  for (const name of moved) renameSync(join(directory.path, name), join(folder, name))
+  return folder
+}
