@@ -26,6 +26,7 @@ import type { Startable } from '../common/lifecycle.ts'
 import { KIB, MIB } from '../common/limits.ts'
 import type { Logger } from '../common/logger.ts'
 import { listenError, parseAddress } from './address.ts'
+import { createHandshakes } from './handshakes.ts'
 import { lazyTls } from './lazy-tls.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { membersOnly } from './members-only.ts'
@@ -82,8 +83,10 @@ export interface Host extends Startable {
 
 /** Open connections: fifty members, each with two when both dial at the same moment. */
 const MAX_CONNECTIONS = 100
+/** Handshakes under way of those who connect. */
+const MAX_UNDER_WAY = 64
 /** Sockets of TCP: those and what is still in a handshake. */
-const MAX_SOCKETS = 150
+const MAX_SOCKETS = 200
 /** Handshakes per second and address: nodes of one house share an address, and all come back after a power cut. */
 const MAX_HANDSHAKES = 100
 /** Streams that a peer may open on one connection: its protocols' own limits together are half of this. */
@@ -150,6 +153,7 @@ export async function createHost(
   const refuseDialled = (peer: PeerId): boolean => !decisions.admit(idOf(peer), true)
   const isMember = (device: DeviceId): boolean => decisions.isMember?.(device) ?? true
   const pingTimeoutMs = init.pingTimeoutMs ?? PING_TIMEOUT_MS
+  const handshakes = createHandshakes({ most: MAX_UNDER_WAY })
   const libp2p: CairnLibp2p = await createLibp2p<HostServices>({
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', keySeed),
@@ -172,7 +176,15 @@ export async function createHost(
     ],
     connectionGater: {
       denyDialPeer: refuseDialled,
+      denyInboundConnection: (connection) => {
+        handshakes.begin(connection)
+        return false
+      },
       denyInboundEncryptedConnection: refuse,
+      denyInboundUpgradedConnection: (_, connection) => {
+        handshakes.end(connection)
+        return false
+      },
       denyOutboundEncryptedConnection: refuseDialled,
     },
     connectionManager: {
