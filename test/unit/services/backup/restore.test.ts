@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { silentLogger } from '../../../../src/common/logger.ts'
+import { readCatalog } from '../../../../src/services/backup/catalog.ts'
 import type { Destination } from '../../../../src/services/backup/destination.ts'
 import { backupError } from '../../../../src/services/backup/errors.ts'
 import { findBackups, linesOf, type Opener } from '../../../../src/services/backup/find.ts'
 import { backupKeyOfKit } from '../../../../src/services/backup/keys.ts'
-import { manifestNumber } from '../../../../src/services/backup/manifest.ts'
+import { manifestNumber, signManifest } from '../../../../src/services/backup/manifest.ts'
 import {
   checkNotBehind,
   type Restored,
@@ -172,7 +173,20 @@ describe('restoring', () => {
     })
     await forged.save({ name: 'forged', manual: true, signal })
     await assert.rejects(find([s3]), { code: 'BACKUP_UNREADABLE', message: /BACKUP_DAMAGED/ })
+    // Nor does it help her to name what Ada wrote of herself.
     await saveTo(s3)
+    const { backups } = await readCatalog(s3, { prefix: '', signal })
+    const hers = backups.find(({ manifest }) => manifest.user === node.chain.user)?.manifest
+    const adas = backups.find(({ manifest }) => manifest.user !== node.chain.user)?.manifest
+    assert.ok(hers !== undefined && adas !== undefined)
+    const { signature: _, object: __, bytes: ___, work: ____, ...unsigned } = hers
+    const stolen = signManifest({ ...unsigned, person: adas.person }, components.signer.sign)
+    const eves = createMemoryDestination({ name: 'eves' })
+    for (const name of [adas.person?.name ?? '', stolen.object]) {
+      const bytes = name === stolen.object ? stolen.bytes : s3.objects.get(name)?.bytes
+      await eves.put(name, bytes ?? assert.fail(), { signal })
+    }
+    await assert.rejects(find([eves]), { code: 'BACKUP_UNREADABLE', message: /BACKUP_FORGED/ })
     const found = await find([s3])
     assert.equal(found?.user, world.node.chain.user)
     assert.ok(found?.backups.every(({ manifest }) => manifest.user !== node.chain.user))

@@ -107,7 +107,9 @@ describe('cleaning up', () => {
     assert.equal(first.objects, 0, 'somebody may be reading them')
     assert.equal(destination.objects.size, before - 18)
     await beside.clean(undefined, signal)
-    clock.time += ORPHAN_MS
+    clock.time += ORPHAN_MS - 1
+    assert.equal((await cleaner.clean(undefined, signal)).objects, 0, 'not an hour yet')
+    clock.time += 1
     const [one, two] = await Promise.all([
       cleaner.clean(undefined, signal),
       beside.clean(undefined, signal),

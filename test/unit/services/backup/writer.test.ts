@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { signRecord } from '../../../../src/chain/codec.ts'
 import { signEd25519 } from '../../../../src/common/crypto.ts'
 import { silentLogger } from '../../../../src/common/logger.ts'
 import { readCatalog } from '../../../../src/services/backup/catalog.ts'
 import { type Found, findBackups } from '../../../../src/services/backup/find.ts'
-import { manifestNumber } from '../../../../src/services/backup/manifest.ts'
+import { planSave } from '../../../../src/services/backup/lineage.ts'
+import { manifestNumber, signManifest } from '../../../../src/services/backup/manifest.ts'
 import { restoreBackups } from '../../../../src/services/backup/restore.ts'
 import { type BackupWriter, createWriter } from '../../../../src/services/backup/writer.ts'
 import { type BackupWorld, createBackupWorld, key } from '../../../helpers/backup-world.ts'
@@ -209,5 +211,61 @@ describe('writing backups', () => {
     const owner = { ...world.owner, key: undefined }
     const without = createWriter(world.components, { destination, owner })
     await assert.rejects(save(without), { code: 'BACKUP_NO_RECIPIENT' })
+    // One who says that her device is Ada's: the signatures hold, the admission does not.
+    const { backups } = await readCatalog(destination, { prefix: '', signal })
+    const {
+      signature: _,
+      object: __,
+      bytes: ___,
+      work: ____,
+      ...unsigned
+    } = backups[0]?.manifest ?? assert.fail()
+    const user = world.node.chain.user ?? assert.fail()
+    const sign = (message: Uint8Array) => signEd25519(seedOf('eve'), message)
+    const admission = signRecord(
+      {
+        type: 'device.add',
+        network: world.owner.network,
+        user,
+        device: eve.node.device,
+        sequence: 0,
+        previous: null,
+        seen: world.node.store.tip().id,
+        time: 1,
+        body: {
+          name: 'phone',
+          encryptionKey: seedOf('x'),
+          proof: { type: 'restore', signature: new Uint8Array(64) },
+        },
+      },
+      sign,
+    )
+    const forged = signManifest({ ...unsigned, user, admission: admission.bytes }, sign)
+    await destination.put(forged.object, forged.bytes, { signal })
+    const all = await readCatalog(destination, { prefix: '', signal })
+    assert.ok(all.backups.some(({ manifest }) => manifest.user === user))
+    await assert.rejects(save(without), { code: 'BACKUP_NO_RECIPIENT' })
+  })
+
+  it('look through all pending records when the chain has left a segment', async () => {
+    await world.say('a.txt')
+    const { store } = world.node
+    const tip = store.tip()
+    const entry = {
+      sha256: new Uint8Array(32),
+      size: 1,
+      plain: 1,
+      tier: 0,
+      from: 1,
+      to: tip.height,
+      tip: store.idAt(0) ?? assert.fail(),
+      records: 0,
+    }
+    const left = planSave(store, [{ entry, carried: new Set() }], [])
+    assert.equal(left?.after, 0)
+    assert.equal(left.records.length, 1)
+    const good = { entry: { ...entry, tip: tip.id }, carried: new Set<never>() }
+    assert.equal(planSave(store, [good], []), undefined)
+    assert.equal(planSave(store, [good], undefined)?.records.length, 1)
   })
 })
