@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -118,7 +119,7 @@ describe('backups in S3 whose signatures are checked', () => {
   it('signs with the time of the clock that it is given', async () => {
     const server = await start()
     const destination = createS3Destination(
-      { clock: { now: () => Date.now() - 3_600_000 } },
+      { clock: { ...systemClock, now: () => Date.now() - 3_600_000 } },
       {
         name: 'late',
         bucketUrl: new URL(`${server.origin}/vault`),
@@ -138,6 +139,21 @@ describe('backups in S3 whose signatures are checked', () => {
     const telling = await start()
     await open(telling).put('a/b', bytes, { signal: never })
     assert.deepEqual(telling.taken, ['PUT /vault/backups/a/b'])
+  })
+
+  it('finds out at once when a service that gives no digest stored something else', async () => {
+    const server = await start({ checksums: false })
+    const destination = open(server)
+    const { objects } = server
+    const set = objects.set.bind(objects)
+    objects.set = (key, object) => set(key, { ...object, bytes: Buffer.of(1, 2, 4) })
+    await assert.rejects(destination.put('a/b', bytes, { signal: never }), {
+      code: 'DESTINATION_DIFFERS',
+    })
+    // What another process stored since then is no fault of the service.
+    const found = createHash('sha256').update(Buffer.of(1, 2)).digest('hex')
+    objects.set = (key) => set(key, { bytes: Buffer.of(1, 2), stored: 0, sha256: found })
+    await destination.put('a/b', bytes, { signal: never })
   })
 
   it('notices other bytes than it stored', async () => {

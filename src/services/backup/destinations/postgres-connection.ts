@@ -4,6 +4,7 @@ import pg from 'pg'
 import type { Clock } from '../../../common/clock.ts'
 import { codeOf } from '../../../common/errors.ts'
 import { backupError } from '../errors.ts'
+import { unlessStopped } from './waiting.ts'
 
 /** Connections at once: a backup and a restore or a verification beside it. */
 const MAX_CONNECTIONS = 2
@@ -96,19 +97,6 @@ export function connectPostgres(
       cancel()
       for (const socket of sockets) socket.destroy()
     },
-  }
-}
-
-/** What `coming` brings, or the signal's reason as soon as it is there. */
-async function unlessStopped<Value>(coming: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  signal.throwIfAborted()
-  const stopped = Promise.withResolvers<never>()
-  const stop = (): void => stopped.reject(signal.reason)
-  signal.addEventListener('abort', stop, { once: true })
-  try {
-    return await Promise.race([coming, stopped.promise])
-  } finally {
-    signal.removeEventListener('abort', stop)
   }
 }
 

@@ -6,13 +6,14 @@
  * reading the object back.
  */
 import { AwsV4Signer } from 'aws4fetch'
-import type { Clock } from '../../../common/clock.ts'
+import { type Clock, sleep } from '../../../common/clock.ts'
 import type { Destination, StoredObject } from '../destination.ts'
 import { objectName } from '../object-name.ts'
 import { answerError, MAX_OBJECT_BYTES, succeeded } from './answers.ts'
 import { digest, mustEqual, mustFit } from './digests.ts'
 import { at, createHttp, type HttpAnswer, type HttpRequest } from './http.ts'
 import { inOrder, readPage } from './s3-list.ts'
+import { oneAtATime } from './waiting.ts'
 
 export interface S3Init {
   /** For people and logs: `r2 my-bucket`. */
@@ -32,13 +33,19 @@ export interface S3Init {
 /** SHA-256 of nothing, for requests without a body. */
 const EMPTY = digest(new Uint8Array(), 'sha256', 'hex')
 
+/** How often a stored object is read back before it counts as wrong, and the milliseconds in between. */
+const PROOFS = 3
+const PROOF_PAUSE_MS = 250
+
 export function createS3Destination(
-  components: { readonly clock: Pick<Clock, 'now'> },
+  components: { readonly clock: Clock },
   init: S3Init,
 ): Destination {
   const { clock } = components
   const { name: destination, bucketUrl, prefix } = init
   const http = createHttp(destination)
+  // Not every service keeps two that write one object at the same time apart.
+  const inTurn = oneAtATime()
 
   const signed = async (request: HttpRequest): Promise<HttpAnswer> => {
     const { method, url, body, headers, signal } = request
@@ -69,46 +76,61 @@ export function createS3Destination(
       ...(size === undefined ? {} : { size }),
     })
 
-  const get = async (name: string, signal: AbortSignal): Promise<Uint8Array> => {
-    const answer = await signed({
-      method: 'GET',
-      url: urlOf(name),
-      signal,
-      maxBytes: MAX_OBJECT_BYTES,
-    })
+  /** The bytes, and the SHA-256 that stands beside them. */
+  const read = async (
+    name: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly bytes: Uint8Array; readonly found: string; readonly noted?: string }> => {
+    const url = urlOf(name)
+    const answer = await signed({ method: 'GET', url, signal, maxBytes: MAX_OBJECT_BYTES })
     if (!succeeded(answer)) throw failed(answer, name)
     const noted = answer.headers['x-amz-meta-sha256']
-    if (typeof noted === 'string') {
-      mustEqual(digest(answer.body, 'sha256', 'hex'), noted, { destination, name })
+    const found = digest(answer.body, 'sha256', 'hex')
+    return { bytes: answer.body, found, ...(typeof noted === 'string' ? { noted } : {}) }
+  }
+
+  /** Reads back what was stored. */
+  const prove = async (name: string, hash: string, signal: AbortSignal): Promise<void> => {
+    for (let tries = 1; ; tries++) {
+      const { found, noted } = await read(name, signal)
+      // Another process may have replaced it since.
+      if (found === hash || (noted === found && noted !== hash)) return
+      // Some services show an object a moment after they took it.
+      if (tries === PROOFS) mustEqual(found, hash, { destination, name })
+      await sleep(clock, PROOF_PAUSE_MS, signal)
     }
-    return answer.body
   }
 
   return {
     kind: 's3',
     name: destination,
-    put: async (name, bytes, { signal }) => {
-      const url = urlOf(name)
-      mustFit(bytes, destination, name)
-      const checksum = digest(bytes, 'sha256', 'base64')
-      const hash = Buffer.from(checksum, 'base64').toString('hex')
-      const answer = await signed({
-        method: 'PUT',
-        url,
-        body: bytes,
-        headers: {
-          'content-type': 'application/octet-stream',
-          'x-amz-checksum-sha256': checksum,
-          'x-amz-meta-sha256': hash,
-        },
-        signal,
-      })
-      if (!succeeded(answer)) throw failed(answer, undefined, bytes.length)
-      const computed = answer.headers['x-amz-checksum-sha256']
-      if (typeof computed === 'string') mustEqual(computed, checksum, { destination, name })
-      else await get(name, signal)
+    put: (name, bytes, { signal }) =>
+      inTurn(name, signal, async () => {
+        const url = urlOf(name)
+        mustFit(bytes, destination, name)
+        const checksum = digest(bytes, 'sha256', 'base64')
+        const hash = Buffer.from(checksum, 'base64').toString('hex')
+        const answer = await signed({
+          method: 'PUT',
+          url,
+          body: bytes,
+          headers: {
+            'content-type': 'application/octet-stream',
+            'x-amz-checksum-sha256': checksum,
+            'x-amz-meta-sha256': hash,
+          },
+          signal,
+        })
+        if (!succeeded(answer)) throw failed(answer, undefined, bytes.length)
+        const computed = answer.headers['x-amz-checksum-sha256']
+        if (typeof computed === 'string') mustEqual(computed, checksum, { destination, name })
+        else await prove(name, hash, signal)
+      }),
+    get: async (name, signal) => {
+      const { bytes, found, noted } = await read(name, signal)
+      mustEqual(noted, found, { destination, name })
+      return bytes
     },
-    get,
     list: async (wanted, signal) => {
       const found: StoredObject[] = []
       let token: string | undefined
