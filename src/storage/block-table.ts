@@ -16,8 +16,11 @@ import type { RecordTable } from './record-table.ts'
 import type { Database } from './sqlite.ts'
 import { readStored } from './stored-value.ts'
 
-/** Decoded headers in memory: more than the difficulty and the median look back, below a kilobyte each. */
-const CACHED_BLOCKS = 2048
+/**
+ * Decoded headers in memory, below a kilobyte each: the blocks of one import of a long sync, some 2,500, from when
+ * they are stored until they are connected. A cache forgets half of its entries at a time.
+ */
+const CACHED_BLOCKS = 6144
 /** Ids that nothing is stored under, some hundred bytes each: in a sync each is asked for at every step. */
 const CACHED_ABSENT = 16_384
 /** Blocks that one call of `betterThan` gives at most: each costs its sender proof of work. */
