@@ -10,26 +10,39 @@ import type { Host } from './host.ts'
 
 /** Connections of one device: one, a second when both dial at once, and as many from before that are not over yet. */
 const MAX_PER_PEER = 4
-/** Connections of all who are no members. */
+/** Connections of all who are no members, and of one key among them: a joiner uses one at a time. */
 const MAX_GUESTS = 8
-/** Milliseconds of such a connection; a joiner talks for seconds. */
+const MAX_PER_GUEST = 2
+/** Milliseconds of such a connection, and until it has to make room for the next one; a joiner talks for seconds. */
 const GUEST_MS = 90_000
+const GUEST_YIELDS_MS = 10_000
 
 export function createConnectionLimits(
   { host, clock }: { readonly host: Pick<Host, 'libp2p' | 'isMember'>; readonly clock: Clock },
   init: { readonly guestMs?: number } = {},
 ): Startable {
   const { libp2p } = host
-  const guests = new Map<Connection, () => void>()
+  /** The oldest first. */
+  const guests = new Map<Connection, { readonly since: number; readonly end: () => void }>()
 
   const forget = (connection: Connection): void => {
-    guests.get(connection)?.()
+    guests.get(connection)?.end()
     guests.delete(connection)
+  }
+  /** Whether there is a place, also after one who had time enough is gone. */
+  const hasRoom = (): boolean => {
+    if (guests.size < MAX_GUESTS) return true
+    const [oldest] = guests
+    if (oldest === undefined || clock.now() - oldest[1].since < GUEST_YIELDS_MS) return false
+    forget(oldest[0])
+    oldest[0].abort(new Error('somebody else wants in'))
+    return true
   }
   /** Why a connection may not stand. */
   const refusal = ({ remotePeer }: Connection, isGuest: boolean): string | undefined => {
-    if (libp2p.getConnections(remotePeer).length > MAX_PER_PEER) return 'too many connections'
-    return isGuest && guests.size >= MAX_GUESTS ? 'too many guests' : undefined
+    const most = isGuest ? MAX_PER_GUEST : MAX_PER_PEER
+    if (libp2p.getConnections(remotePeer).length > most) return 'too many connections'
+    return isGuest && !hasRoom() ? 'too many guests' : undefined
   }
   const opened = ({ detail: connection }: CustomEvent<Connection>): void => {
     const isGuest = !host.isMember(connection.remotePeer.toString() as DeviceId)
@@ -42,7 +55,7 @@ export function createConnectionLimits(
     const end = clock.after(init.guestMs ?? GUEST_MS, () => {
       connection.abort(new Error('the time is over'))
     })
-    guests.set(connection, end)
+    guests.set(connection, { since: clock.now(), end })
   }
   const closed = ({ detail }: CustomEvent<Connection>): void => forget(detail)
 
