@@ -70,19 +70,25 @@ export function connectPostgres(
   return {
     query: async (text, values, signal, object) => {
       signal.throwIfAborted()
-      if (closed) throw unreachable(destination, 'closed')
-      try {
-        if (pool === undefined) {
-          pool = open()
-          pool.catch(() => {
-            pool = undefined
-          })
+      for (let tries = 1; ; tries++) {
+        if (closed) throw unreachable(destination, 'closed')
+        let kept = false
+        try {
+          if (pool === undefined) {
+            pool = open()
+            pool.catch(() => {
+              pool = undefined
+            })
+          }
+          const client = await leased(await unlessStopped(pool, signal), signal)
+          kept = limited.has(client)
+          return await used(client, text, values, signal)
+        } catch (error) {
+          if (signal.aborted) throw signal.reason
+          // A kept connection may have ended unnoticed. Every statement here may be run twice.
+          if (kept && tries <= MAX_CONNECTIONS && isLoss(error)) continue
+          throw translated(error, destination, object)
         }
-        const client = await leased(await unlessStopped(pool, signal), signal)
-        return await used(client, text, values, signal)
-      } catch (error) {
-        if (signal.aborted) throw signal.reason
-        throw translated(error, destination, object)
       }
     },
     close: async () => {
@@ -140,7 +146,7 @@ async function used(
     return await unlessStopped(answer, signal)
   } catch (error) {
     // What the server refused leaves the connection good; everything else does not.
-    if (!(error instanceof pg.DatabaseError)) {
+    if (isLoss(error)) {
       broken = error instanceof Error ? error : new Error('stopped')
     }
     throw error
@@ -188,6 +194,11 @@ function offersTls(host: string, port: number, signal: AbortSignal): Promise<boo
     socket.once('error', reject)
     socket.once('close', () => reject(new Error('closed')))
   })
+}
+
+/** Whether an error means that the connection is none any more: 57P01 to 57P05 say that the server ends it. */
+function isLoss(error: unknown): boolean {
+  return !(error instanceof pg.DatabaseError) || error.code?.startsWith('57P') === true
 }
 
 const unreachable = (destination: string, why: string): Error =>
