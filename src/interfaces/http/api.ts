@@ -17,6 +17,7 @@ import type { CertificatesService } from '../../services/certificates/certificat
 import type { NodeEvents } from '../../services/events.ts'
 import type { Explorer } from '../../services/explorer/explorer.ts'
 import type { PeersView } from '../../services/explorer/peers-view.ts'
+import type { DeviceSummary } from '../../services/explorer/types.ts'
 import type { DevicesService } from '../../services/people/devices.ts'
 import type { InvitesService } from '../../services/people/invites.ts'
 import type { RecoveryKit } from '../../services/people/recovery-kit.ts'
@@ -67,4 +68,19 @@ export interface NodeApi {
   status(): Promise<NodeStatus>
   /** The node's own view of what is wrong, with remedies. `deep` also re-reads and re-hashes content. */
   check(options: { deep: boolean }, signal: AbortSignal): Promise<Check[]>
+}
+
+/** What `GET /api/v1/status` gives: the node's own figures and where it is reached. */
+export interface FullStatus extends NodeStatus {
+  readonly pid: number
+  readonly now: number
+  readonly memory: number
+  /** Whether the recovery kit is on this device, and whether somebody typed its words once. */
+  readonly recovery: { readonly here: boolean; readonly tested: boolean }
+  readonly urls: { readonly api: string | null; readonly gateway: string | null }
+}
+
+/** A device, and since when it is connected, or when it last was (milliseconds UTC). */
+export interface SeenDevice extends DeviceSummary {
+  readonly seen: number | null
 }

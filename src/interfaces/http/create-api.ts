@@ -4,7 +4,6 @@ import type { Logger } from '../../common/logger.ts'
 import type { NodeApi } from './api.ts'
 import { createEventStream } from './event-stream.ts'
 import type { WebServer } from './listener.ts'
-import { openApiOf } from './openapi.ts'
 import { ok, type Route, route } from './route.ts'
 import { accessRoutes } from './routes/access.ts'
 import { certificateRoutes } from './routes/certificates.ts'
@@ -48,8 +47,13 @@ export function createHttpApi(
     route('GET', '/openapi.json', {
       summary: 'This document',
       open: true,
+      reply: 'Document',
       gives: 'the document',
-      handle: () => ok(openApiOf(routes, init.version)),
+      handle: async () => {
+        // Only who asks for it pays for it.
+        const { openApiOf } = await import('./openapi.ts')
+        return ok(openApiOf(routes, init.version))
+      },
     }),
   ]
   const server = createHttpServer(

@@ -1,6 +1,7 @@
 /** What a route is: one declaration gives the check of its input, its handler and its OpenAPI entry. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Infer, ObjectSchema } from '../json-schema.ts'
+import type { Reply } from './replies/replies.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
@@ -37,12 +38,27 @@ export interface Route {
   /** What the body is when it is not JSON, for the document. */
   readonly consumes: readonly string[]
   /** What a success gives, for the document. */
-  readonly gives: { readonly status: number; readonly type: string; readonly says: string }
+  readonly gives: {
+    readonly status: number
+    readonly type: string
+    readonly says: string
+    /** Of an answer in JSON: which one. */
+    readonly reply: Reply | undefined
+    /** Tells of its progress to who asks for it. */
+    readonly progress: boolean
+    /** Other statuses of a success, and what they mean. */
+    readonly also: Readonly<Record<number, string>>
+  }
   /** Answers JSON, or writes the response itself and gives undefined. */
   handle(exchange: Exchange): Promise<Answer | undefined>
 }
 
-interface RouteSpec<Q extends ObjectSchema, B extends ObjectSchema> {
+/** JSON says which; anything else says its media type. */
+type Gives =
+  | { readonly reply: Reply; readonly type?: never; readonly progress?: boolean }
+  | { readonly type: string; readonly reply?: never; readonly progress?: never }
+
+type RouteSpec<Q extends ObjectSchema, B extends ObjectSchema> = Gives & {
   readonly summary: string
   readonly open?: boolean
   readonly query?: Q
@@ -50,7 +66,7 @@ interface RouteSpec<Q extends ObjectSchema, B extends ObjectSchema> {
   readonly consumes?: readonly string[]
   readonly gives: string
   readonly status?: number
-  readonly type?: string
+  readonly also?: Readonly<Record<number, string>>
   readonly handle: (
     exchange: Exchange<Infer<Q>, Infer<B>>,
   ) => Promise<Answer | undefined> | Answer | undefined
@@ -78,6 +94,9 @@ export function route<
       status: spec.status ?? 200,
       type: spec.type ?? 'application/json',
       says: spec.gives,
+      reply: spec.reply,
+      progress: spec.progress ?? false,
+      also: spec.also ?? {},
     },
     handle: async (exchange) => spec.handle(exchange as Exchange<Infer<Q>, Infer<B>>),
   }

@@ -29,7 +29,7 @@ export interface InviteView {
   readonly created: number
   readonly expires: number
   /** The device that used it. */
-  readonly usedBy: DeviceId | undefined
+  readonly usedBy: DeviceId | null
   /** Not in a block yet. */
   readonly pending: boolean
 }
@@ -84,7 +84,7 @@ export function createInvites(
       state: STATES[book.standing(record) ?? 'open'],
       created: record.time,
       expires,
-      usedBy: used,
+      usedBy: used ?? null,
       pending: readInvite(store.state, record.identity) === undefined,
     }
   }

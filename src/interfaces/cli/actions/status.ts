@@ -1,7 +1,7 @@
 /** `status`. */
 
 import { count } from '../../../common/plural.ts'
-import type { FullStatus } from '../../http/routes/node.ts'
+import type { FullStatus } from '../../http/api.ts'
 import { duration, fields, printable, size, time } from '../format.ts'
 import type { Session } from '../session.ts'
 import { nameOf } from '../states.ts'

@@ -2,8 +2,7 @@
 import { Command, Option } from 'commander'
 import type { InviteFor } from '../../../services/people/invites.ts'
 import { interfaceError } from '../../errors.ts'
-import type { InviteView } from '../../http/api.ts'
-import type { FullStatus } from '../../http/routes/node.ts'
+import type { FullStatus, InviteView } from '../../http/api.ts'
 import { shortId, table, time } from '../format.ts'
 import { confirm, secretFrom } from '../input.ts'
 import { newPassphrase } from '../passphrase.ts'
@@ -70,7 +69,7 @@ function registerInvites({ program, register }: CommandSetup): void {
               KINDS[one.kind],
               one.state,
               time(one.expires),
-              one.usedBy === undefined ? '-' : shortId(one.usedBy),
+              one.usedBy === null ? '-' : shortId(one.usedBy),
               one.invite,
             ]),
           ),

@@ -37,6 +37,7 @@ export function accessRoutes({
         'user',
       ),
       status: 201,
+      reply: 'Grant',
       gives: 'the grant',
       handle: async ({ params, body, signal }) => {
         const { user, ...options } = body
@@ -45,22 +46,26 @@ export function accessRoutes({
     }),
     route('GET', '/api/v1/files/:id/grants', {
       summary: 'The grants of a file, newest last, and what is left of them',
+      reply: { items: 'Grant' },
       gives: '{items}',
       handle: ({ params }) => ok({ items: grants.list(fileOf(params.id)) }),
     }),
     route('DELETE', '/api/v1/files/:id/grants/:user', {
       summary: "Take a user's grants of a file back; :user is a name or id",
+      reply: { items: 'Grant' },
       gives: '{items}: the grants that were taken back',
       handle: async ({ params, signal }) =>
         ok({ items: await grants.revoke(fileOf(params.id), params.user ?? '', signal) }),
     }),
     route('GET', '/api/v1/grants', {
       summary: 'The grants of all your files, newest last',
+      reply: { items: 'Grant' },
       gives: '{items}',
       handle: () => ok({ items: grants.list() }),
     }),
     route('GET', '/api/v1/files/:id/access-log', {
       summary: 'Every attempt to read a file, newest last: waiting, allowed, denied or released',
+      reply: { items: 'Access' },
       gives: '{items}',
       handle: ({ params }) => {
         const items = grants.accesses(fileOf(params.id))
@@ -69,6 +74,7 @@ export function accessRoutes({
     }),
     route('GET', '/api/v1/files/:id/holders', {
       summary: 'The devices that may give the key of a file',
+      reply: { items: 'Holder' },
       gives: '{items}',
       handle: ({ params }) => ok({ items: holders.list(fileOf(params.id)) }),
     }),
@@ -76,6 +82,7 @@ export function accessRoutes({
       summary: "Let somebody else's device give the key of a file to those who were granted it",
       body: objectOf({ device: person }, 'device'),
       status: 201,
+      reply: 'Stated',
       gives: '{record}',
       handle: async ({ params, body, signal }) => ({
         status: 201,
@@ -84,6 +91,7 @@ export function accessRoutes({
     }),
     route('DELETE', '/api/v1/files/:id/holders/:device', {
       summary: 'Let a device give no more keys of a file',
+      reply: 'Stated',
       gives: '{record}',
       handle: async ({ params, signal }) =>
         ok(await holders.remove(fileOf(params.id), params.device ?? '', signal)),

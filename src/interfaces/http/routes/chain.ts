@@ -20,6 +20,7 @@ export function chainRoutes({
   return [
     route('GET', '/api/v1/chain', {
       summary: 'The best chain at a glance',
+      reply: 'Chain',
       gives: 'the summary',
       handle: () => ok(chain.summary()),
     }),
@@ -29,16 +30,20 @@ export function chainRoutes({
         limit,
         below: { type: 'integer', minimum: 0, description: 'only blocks below this height' },
       }),
+      reply: { items: 'BlockSummary', next: true },
       gives: '{items, next}; "next" is the "below" of the next page',
       handle: ({ query }) => ok(chain.blocks({ ...query, limit: query.limit ?? DEFAULT_PAGE })),
     }),
     route('GET', '/api/v1/chain/blocks/:id', {
       summary: 'One block with its records; :id is an id, the beginning of one, or a height',
+      reply: 'Block',
       gives: 'the block',
       handle: ({ params }) => ok(chain.block(params.id ?? '')),
     }),
     route('POST', '/api/v1/chain/verify', {
       summary: 'Check the whole chain again, from genesis',
+      reply: 'Verification',
+      progress: true,
       gives: 'what was found',
       handle: (exchange) =>
         answerWithProgress(exchange, 200, (onProgress) =>
@@ -72,6 +77,7 @@ export function chainRoutes({
           description: '"next" of the page before',
         },
       }),
+      reply: { items: 'RecordSummary', next: true },
       gives: '{items, next}',
       handle: ({ query }) => ok(records.list({ ...query, limit: query.limit ?? DEFAULT_PAGE })),
     }),
@@ -87,6 +93,7 @@ export function chainRoutes({
           description: 'seconds to wait; the record is given as it then stands',
         },
       }),
+      reply: 'Record',
       gives: 'the record',
       handle: async ({ params, query, signal }) => {
         const seconds = query.timeout ?? DEFAULT_WAIT_SECONDS

@@ -16,6 +16,7 @@ export function contentRoutes({ files }: Pick<NodeApi, 'files'>): Route[] {
       query: objectOf({ version: versionSchema }),
       type: 'application/octet-stream',
       gives: 'the bytes',
+      also: { 206: 'the range', 304: 'If-None-Match names these bytes' },
       handle: async ({ params, query, request, response, signal }) => {
         const info = files.info(files.find(params.id ?? '').file)
         const version = openVersion(info, pickVersion(info, query.version))

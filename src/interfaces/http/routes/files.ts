@@ -54,6 +54,8 @@ export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
       query: uploadQuery,
       consumes: UPLOAD_TYPES,
       status: 201,
+      reply: 'AddedFile',
+      progress: true,
       gives: `the file that was added; with Accept: ${NDJSON} lines of progress and then the file`,
       handle: async (exchange) => {
         const { options, bytes } = await readUpload(exchange)
@@ -88,11 +90,13 @@ export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
           description: '"next" of the page before',
         },
       }),
+      reply: { items: 'FileSummary', next: true },
       gives: '{items, next}',
       handle: ({ query }) => ok(files.list({ ...query, limit: query.limit ?? DEFAULT_PAGE })),
     }),
     route('GET', '/api/v1/files/:id', {
       summary: 'Everything about one file; :id is an id, the beginning of one, a CID or a name',
+      reply: 'File',
       gives: 'the file with its versions, and the devices that say now that they hold it',
       handle: async ({ params, signal }) => {
         const info = files.info(files.find(params.id ?? '').file)
@@ -101,6 +105,7 @@ export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
     }),
     route('DELETE', '/api/v1/files/:id', {
       summary: 'Remove a file (a tombstone: its history stays)',
+      reply: 'RemovedFile',
       gives: '{file, record}',
       handle: async ({ params, signal }) => {
         const { file } = files.find(params.id ?? '')
@@ -113,6 +118,8 @@ export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
       query: uploadQuery,
       consumes: UPLOAD_TYPES,
       status: 201,
+      reply: 'AddedFile',
+      progress: true,
       gives: 'the version that was added',
       handle: async (exchange) => {
         const { file } = files.find(exchange.params.id ?? '')
@@ -128,12 +135,15 @@ export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
     }),
     route('GET', '/api/v1/files/:id/history', {
       summary: 'What happened to a file, oldest first',
+      reply: { items: 'HistoryEntry' },
       gives: '{items}',
       handle: ({ params }) => ok({ items: files.history(files.find(params.id ?? '').file) }),
     }),
     route('POST', '/api/v1/files/:id/fetch', {
       summary: 'Bring all bytes of a file to this device, verified',
       query: objectOf({ version: versionSchema, timeout: fetchSeconds }),
+      reply: 'FetchedFile',
+      progress: true,
       gives: `what was fetched; with Accept: ${NDJSON} lines of progress, and of what it waits for, before it`,
       handle: async (exchange) => {
         const info = files.info(files.find(exchange.params.id ?? '').file)
@@ -148,6 +158,8 @@ export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
     route('POST', '/api/v1/files/:id/unlock', {
       summary: "Get the key of somebody else's private file, for reads of parts of it",
       query: objectOf({ version: versionSchema, timeout: fetchSeconds }),
+      reply: 'File',
+      progress: true,
       gives: 'the file',
       handle: async (exchange) => {
         const info = files.info(files.find(exchange.params.id ?? '').file)
@@ -162,6 +174,8 @@ export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
     }),
     route('POST', '/api/v1/files/:id/rekey', {
       summary: 'Give a private file a new version with new keys, for those who may still read it',
+      reply: 'AddedFile',
+      progress: true,
       gives: 'the version that was added',
       handle: async (exchange) => {
         const { file } = files.find(exchange.params.id ?? '')
@@ -173,6 +187,8 @@ export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
     }),
     route('POST', '/api/v1/files/:id/publish', {
       summary: 'Make a private file public: a new version that everybody can read. For good',
+      reply: 'AddedFile',
+      progress: true,
       gives: 'the version that was added',
       handle: async (exchange) => {
         const { file } = files.find(exchange.params.id ?? '')
@@ -184,6 +200,7 @@ export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
     }),
     route('POST', '/api/v1/files/:id/keep', {
       summary: 'Hold the copy on this device',
+      reply: 'File',
       gives: 'the file',
       handle: async ({ params, signal }) => {
         const { file } = files.find(params.id ?? '')
@@ -193,6 +210,7 @@ export function fileRoutes(node: Pick<NodeApi, 'files'>): Route[] {
     }),
     route('POST', '/api/v1/files/:id/free', {
       summary: 'Drop the copy on this device',
+      reply: 'File',
       gives: 'the file',
       handle: async ({ params, signal }) => {
         const { file } = files.find(params.id ?? '')

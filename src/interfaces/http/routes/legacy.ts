@@ -18,6 +18,7 @@ export function legacyRoutes({ legacy }: Pick<NodeApi, 'legacy'>): Route[] {
       }),
       consumes: [CBOR, 'application/octet-stream'],
       status: 201,
+      reply: 'LegacyImported',
       gives: 'the import, what is in it, and what is odd about it',
       handle: async ({ request, query, signal }) => {
         const container = new Uint8Array(await wholeBody(request, MAX_CONTAINER_BYTES))
@@ -28,6 +29,7 @@ export function legacyRoutes({ legacy }: Pick<NodeApi, 'legacy'>): Route[] {
     }),
     route('GET', '/api/v1/legacy', {
       summary: 'What was imported',
+      reply: { items: 'LegacyImport' },
       gives: '{items}',
       handle: () => ok({ items: legacy.list() }),
     }),
@@ -48,6 +50,7 @@ export function legacyRoutes({ legacy }: Pick<NodeApi, 'legacy'>): Route[] {
     }),
     route('GET', '/api/v1/legacy/:id', {
       summary: 'Everything in one import; names in it are unverified',
+      reply: 'LegacyContents',
       gives: 'blocks, votes, contracts, and what is odd about them',
       handle: async ({ params, signal }) => ok(await legacy.show(params.id ?? '', signal)),
     }),

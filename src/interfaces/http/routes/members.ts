@@ -1,21 +1,18 @@
 /** Users, devices, peers. */
-import type { DeviceSummary, NodeApi } from '../api.ts'
+import type { NodeApi, SeenDevice } from '../api.ts'
 import { objectOf, ok, type Route, route } from '../route.ts'
-
-/** A device, and since when it is connected, or when it last was (milliseconds UTC). */
-export interface SeenDevice extends DeviceSummary {
-  readonly seen: number | null
-}
 
 export function memberRoutes({ members, peers }: Pick<NodeApi, 'members' | 'peers'>): Route[] {
   return [
     route('GET', '/api/v1/users', {
       summary: 'The people of this network',
+      reply: { items: 'User' },
       gives: '{items}',
       handle: () => ok({ items: members.users() }),
     }),
     route('GET', '/api/v1/devices', {
       summary: 'Their devices',
+      reply: { items: 'Device' },
       gives: '{items}',
       handle: () => {
         const peersById = new Map(peers.list().map((peer) => [peer.device, peer]))
@@ -28,6 +25,7 @@ export function memberRoutes({ members, peers }: Pick<NodeApi, 'members' | 'peer
     }),
     route('GET', '/api/v1/peers', {
       summary: 'Devices that this node is connected with or knows addresses of',
+      reply: { items: 'Peer' },
       gives: '{items}',
       handle: () => ok({ items: peers.list() }),
     }),
@@ -45,6 +43,7 @@ export function memberRoutes({ members, peers }: Pick<NodeApi, 'members' | 'peer
         'address',
       ),
       status: 201,
+      reply: 'Peer',
       gives: 'the peer',
       handle: async ({ body, signal }) => ({
         status: 201,
@@ -53,6 +52,7 @@ export function memberRoutes({ members, peers }: Pick<NodeApi, 'members' | 'peer
     }),
     route('GET', '/api/v1/peers/export', {
       summary: 'A bootstrap file that another device can start with',
+      reply: 'PeersFile',
       gives: 'the file',
       handle: () => ok(peers.export()),
     }),

@@ -1,19 +1,9 @@
 /** The node itself: health, figures, events, checks, stop. */
 import type { Clock } from '../../../common/clock.ts'
-import type { NodeApi, NodeStatus } from '../api.ts'
+import type { FullStatus, NodeApi } from '../api.ts'
 import type { EventStream } from '../event-stream.ts'
 import { METRICS_TYPE, metricsText } from '../metrics.ts'
 import { objectOf, ok, type Route, route } from '../route.ts'
-
-/** What `GET /api/v1/status` gives: the node's own figures and where it is reached. */
-export interface FullStatus extends NodeStatus {
-  readonly pid: number
-  readonly now: number
-  readonly memory: number
-  /** Whether the recovery kit is on this device, and whether somebody typed its words once. */
-  readonly recovery: { readonly here: boolean; readonly tested: boolean }
-  readonly urls: { readonly api: string | null; readonly gateway: string | null }
-}
 
 export interface NodeRoutesComponents {
   readonly node: Pick<NodeApi, 'status' | 'check' | 'recovery'>
@@ -36,11 +26,13 @@ export function nodeRoutes({ node, stream, clock, urls, shutdown }: NodeRoutesCo
     route('GET', '/health', {
       summary: 'Whether the node serves',
       open: true,
+      reply: 'Health',
       gives: '{"status":"ok"}',
       handle: () => ok({ status: 'ok' }),
     }),
     route('GET', '/api/v1/status', {
       summary: 'What the node has, knows and does',
+      reply: 'Status',
       gives: 'the figures',
       handle: async () => {
         const status: FullStatus = {
@@ -85,6 +77,7 @@ export function nodeRoutes({ node, stream, clock, urls, shutdown }: NodeRoutesCo
     route('GET', '/api/v1/checks', {
       summary: 'What may be wrong, and what to do',
       query: objectOf({ deep: { type: 'boolean', description: 'read and hash the content too' } }),
+      reply: { items: 'Check' },
       gives: '{items}',
       handle: async ({ query, signal }) =>
         ok({ items: await node.check({ deep: query.deep ?? false }, signal) }),
@@ -92,6 +85,7 @@ export function nodeRoutes({ node, stream, clock, urls, shutdown }: NodeRoutesCo
     route('POST', '/api/v1/shutdown', {
       summary: 'Stop the node; everything is flushed first',
       status: 202,
+      reply: 'Stopping',
       gives: '{"stopping":true}',
       handle: ({ response }) => {
         response.setHeader('Connection', 'close')

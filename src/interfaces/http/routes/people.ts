@@ -33,6 +33,7 @@ export function peopleRoutes({ invites, devices, recovery, keys }: PeopleNode): 
         'kind',
       ),
       status: 201,
+      reply: 'MadeInvite',
       gives: '{code, invite}; the code is told this once',
       handle: async ({ body, signal }) => {
         const { kind, ms } = body
@@ -42,11 +43,13 @@ export function peopleRoutes({ invites, devices, recovery, keys }: PeopleNode): 
     }),
     route('GET', '/api/v1/invites', {
       summary: 'The invites of this network, newest first; without their codes',
+      reply: { items: 'Invite' },
       gives: '{items}',
       handle: () => ok({ items: invites.list() }),
     }),
     route('DELETE', '/api/v1/invites/:id', {
       summary: 'Cancel an invite that nobody used yet',
+      reply: 'Invite',
       gives: 'the invite',
       handle: async ({ params, signal }) => ok(await invites.cancel(params.id ?? '', signal)),
     }),
@@ -56,6 +59,7 @@ export function peopleRoutes({ invites, devices, recovery, keys }: PeopleNode): 
         reason: { type: 'string', maxLength: 1000 },
         force: { type: 'boolean', description: 'also your last device' },
       }),
+      reply: 'RevokedDevice',
       gives: '{device, name, record}',
       handle: async ({ params, body, signal }) =>
         ok(await devices.revoke(params.id ?? '', body, signal)),
@@ -63,17 +67,20 @@ export function peopleRoutes({ invites, devices, recovery, keys }: PeopleNode): 
     route('POST', '/api/v1/devices/:id/name', {
       summary: 'Rename one of your devices',
       body: objectOf({ name: { type: 'string', minLength: 1, maxLength: 255 } }, 'name'),
+      reply: 'Stated',
       gives: '{record}',
       handle: async ({ params, body, signal }) =>
         ok(await devices.rename(params.id ?? '', body.name, signal)),
     }),
     route('GET', '/api/v1/recovery', {
       summary: 'Whether the recovery kit is on this device, and whether its words were tested',
+      reply: 'Recovery',
       gives: '{here, tested}',
       handle: () => ok({ here: recovery.here, tested: recovery.tested }),
     }),
     route('POST', '/api/v1/recovery/words', {
       summary: 'The 24 words of the recovery kit. Whoever has them is you',
+      reply: 'RecoveryWords',
       gives: '{words}',
       handle: () => ok({ words: recovery.show() }),
     }),
@@ -83,6 +90,7 @@ export function peopleRoutes({ invites, devices, recovery, keys }: PeopleNode): 
         { words: { type: 'string', minLength: 1, maxLength: MAX_WORDS_TEXT } },
         'words',
       ),
+      reply: 'RecoveryTested',
       gives: '{tested: true}',
       handle: ({ body }) => {
         recovery.test(body.words)
@@ -91,6 +99,7 @@ export function peopleRoutes({ invites, devices, recovery, keys }: PeopleNode): 
     }),
     route('GET', '/api/v1/passphrase', {
       summary: 'Whether the keys on this device are under a passphrase',
+      reply: 'Passphrase',
       gives: '{protected}',
       handle: () => ok({ protected: keys.protected }),
     }),
@@ -100,6 +109,7 @@ export function peopleRoutes({ invites, devices, recovery, keys }: PeopleNode): 
         { passphrase: { type: 'string', minLength: 1, maxLength: MAX_PASSPHRASE } },
         'passphrase',
       ),
+      reply: 'Passphrase',
       gives: '{protected: true}',
       handle: async ({ body }) => {
         await keys.protect(body.passphrase)
@@ -108,6 +118,7 @@ export function peopleRoutes({ invites, devices, recovery, keys }: PeopleNode): 
     }),
     route('DELETE', '/api/v1/passphrase', {
       summary: 'Keep the keys on this device without a passphrase',
+      reply: 'Passphrase',
       gives: '{protected: false}',
       handle: async () => {
         await keys.protect(undefined)

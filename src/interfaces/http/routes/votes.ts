@@ -20,6 +20,7 @@ export function voteRoutes({ files, votes }: Pick<NodeApi, 'files' | 'votes'>): 
       summary: 'Vote on a version; the latest vote of a user counts',
       body: voteBody,
       status: 201,
+      reply: 'Vote',
       gives: 'the vote',
       handle: async ({ params, body, signal }) => {
         const info = files.info(files.find(params.id ?? '').file)
@@ -29,6 +30,7 @@ export function voteRoutes({ files, votes }: Pick<NodeApi, 'files' | 'votes'>): 
     }),
     route('GET', '/api/v1/files/:id/votes', {
       summary: 'The votes on all versions of a file, newest first, and what they come to',
+      reply: 'Votes',
       gives: '{file, name, tally, items}',
       handle: ({ params }) => {
         const { file, name, tally } = files.find(params.id ?? '')
