@@ -11,7 +11,7 @@ import type { BlockId, RecordId } from '../../chain/ids.ts'
 import type { Clock } from '../../common/clock.ts'
 import { sleep } from '../../common/clock.ts'
 import { assert } from '../../common/errors.ts'
-import { MIB } from '../../common/limits.ts'
+import { KIB, MIB } from '../../common/limits.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { SegmentEntry } from './manifest.ts'
 import { SEGMENT_BYTES, type SegmentBlock, type SegmentContent, sizeOf } from './segment.ts'
@@ -20,6 +20,8 @@ import { SEGMENT_BYTES, type SegmentBlock, type SegmentContent, sizeOf } from '.
 export const MERGE = 8
 /** Bytes of an archive from which on it is not put together with others any more. */
 export const SEALED_BYTES: number = MIB
+/** Bytes of an archive of the lowest tier, at most eight times as many. */
+const TIER_BYTES: number = 4 * KIB
 /** Pending records of one backup: as many as the pool holds of others. */
 export const MAX_PENDING = 100_000
 /** Blocks that are read at a time before others have their turn: some three milliseconds. */
@@ -75,16 +77,20 @@ export function planSave(
   let kept = entries.slice(0, good)
   if (height === heightOf(kept) && !scan && fresh?.length === 0) return undefined
 
-  let tier = 0
   const drop = (count: number): void => {
     const dropped = kept.slice(kept.length - count)
     kept = kept.slice(0, kept.length - count)
     if (dropped.some(({ entry }) => entry.records > 0)) scan = true
   }
   const open = (): readonly Kept[] => kept.slice(sealedCount(kept))
-  if (isMuch(store, heightOf(kept) + 1, height)) drop(open().length)
+  // Tiers fall from the first open segment to the last, so what is put together is at the end.
+  const some = (fresh ?? []).reduce((sum, { bytes }) => sum + bytes.length, 0)
+  const size = some + sizeFrom(store, heightOf(kept) + 1, height)
+  let tier = tierOf(size)
+  if (size >= SEALED_BYTES) drop(open().length)
+  drop(open().filter(({ entry }) => entry.tier < tier).length)
   for (;;) {
-    const same = open().filter(({ entry }) => entry.tier <= tier)
+    const same = open().filter(({ entry }) => entry.tier === tier)
     if (same.length < MERGE - 1) break
     drop(same.length)
     tier += 1
@@ -116,16 +122,20 @@ export async function* partsOf(
   let records: PendingRecord[] = []
   let size = 0
   let from = plan.after + 1
+  let isFirst = true
   const part = (to: number): Part => {
     const tip = store.idAt(to)
     assert(tip !== undefined, 'a block that was read has a height')
     const content = { blocks, records: records.map(({ bytes }) => bytes) }
+    const plain = sizeOf(content)
+    const tier = Math.max(tierOf(plain), isFirst ? plan.tier : 0)
+    isFirst = false
     const made: Part = {
       content,
       carried: new Set(records.map(({ id }) => id)),
       about: {
-        plain: sizeOf(content),
-        tier: plan.tier,
+        plain,
+        tier,
         from,
         to,
         tip,
@@ -164,14 +174,19 @@ function heightOf(entries: readonly Kept[]): number {
   return entries.at(-1)?.entry.to ?? 0
 }
 
-/** Whether the blocks from `from` on fill a segment that is not put together with others. */
-function isMuch(store: PlanStore, from: number, height: number): boolean {
+/** Bytes of the bodies from `from` on, or enough of them to be a full segment. */
+function sizeFrom(store: PlanStore, from: number, height: number): number {
   let size = 0
   for (let at = from; at <= height && size < SEALED_BYTES; at++) {
     const id = store.idAt(at)
     size += (id === undefined ? undefined : store.body(id))?.length ?? 0
   }
-  return size >= SEALED_BYTES
+  return size
+}
+
+/** What is large is not written again each time that something small is put together. */
+function tierOf(size: number): number {
+  return Math.max(0, Math.floor(Math.log(size / TIER_BYTES) / Math.log(MERGE)))
 }
 
 function scanned(store: PlanStore): PendingRecord[] {
