@@ -5,6 +5,10 @@ export const SERVICE_ERRORS = {
   NOT_ADMITTED: {
     says: 'This device does not belong to a user of this network yet. Start it once with a name, or have it added by one of your devices.',
   },
+  /** What it states, the rules refuse. */
+  BACKUP_DEVICE: {
+    says: 'This device stores for others, and can neither read nor state anything. Do it on another device.',
+  },
   ALREADY_ADMITTED: { says: 'This device belongs to a user of this network already.' },
   BLOCK_NOT_FOUND: {
     says: 'There is no block {block} here. Name one by its height, its id or the beginning of its id.',

@@ -86,11 +86,11 @@ export function createHolders(components: HoldersComponents): HoldersService {
       const entry = ownedPrivateFile(projections, owner, file)
       const person = findDevice(directory, text)
       const name = person.deviceName
-      if (person.user === owner) throw accessError('HOLDER_OWN', { name })
       const known = readDevice(state, person.device)
       if (known !== undefined && isBackup(state, person.device, known)) {
         throw accessError('HOLDER_BACKUP', { name })
       }
+      if (person.user === owner) throw accessError('HOLDER_OWN', { name })
       const versions = supply.current(entry.file)
       const keys = await supply.keysFor(entry.owner, versions, encryptionKeyOf(person))
       if (keys.length < versions.length) throw fileError('FILE_SEALED', { file: entry.file })

@@ -10,7 +10,7 @@ import {
   type UserId,
 } from '../../chain/ids.ts'
 import { readFile } from '../../chain/state/files.ts'
-import { readGrant, readGranted, readReleased } from '../../chain/state/grants.ts'
+import { type GrantState, readGrant, readGranted, readReleased } from '../../chain/state/grants.ts'
 import { readRecordState } from '../../chain/state/records.ts'
 import type { Clock } from '../../common/clock.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
@@ -19,6 +19,8 @@ import type { Gate } from '../people/gate.ts'
 export interface OwnAccesses {
   /** The grant of this user that a new access names: the one that counts, or one that is on its way. */
   grantFor(file: FileId, user: UserId): RecordId | undefined
+  /** Whether the grant that counts was taken back, or its time is over; one that is used up is not. */
+  isOver(file: FileId, user: UserId): boolean
   /** An access of this device to a version under that grant that was not denied and whose key did not come. */
   unused(file: FileId, version: RecordId, grant: RecordId | undefined): RecordId | undefined
   /** The key of an access is here: the next read is another access. On the disk when this returns. */
@@ -37,10 +39,14 @@ export function createOwnAccesses(components: {
   const { state, projections } = store
   const receivedKey = (access: RecordId): string => `key-received/${access}`
 
-  const isGood = (id: RecordId): boolean => {
+  const standing = (id: RecordId): GrantState | undefined => {
     const grant = readGrant(state, id)
-    if (grant === undefined || grant.revoked) return false
-    if (grant.expires !== null && clock.now() > grant.expires) return false
+    if (grant === undefined || grant.revoked) return undefined
+    return grant.expires !== null && clock.now() > grant.expires ? undefined : grant
+  }
+  const isGood = (id: RecordId): boolean => {
+    const grant = standing(id)
+    if (grant === undefined) return false
     return grant.downloads === null || readReleased(state, id) < grant.downloads
   }
   /** The newest grant that is not in the chain yet. */
@@ -62,6 +68,10 @@ export function createOwnAccesses(components: {
       const counting = readGranted(state, file, user)
       if (counting !== undefined && isGood(counting)) return counting
       return pendingGrant(file, user) ?? counting
+    },
+    isOver: (file, user) => {
+      const counting = readGranted(state, file, user)
+      return counting === undefined || standing(counting) === undefined
     },
     unused: (file, version, grant) =>
       projections

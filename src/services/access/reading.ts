@@ -5,7 +5,7 @@
  * owns: waiting, and that one read is one access, also over a restart
  * does not own: whether it may (chain/state/grants.ts, and the key holder: releasing.ts), streams
  *
- * The key stays in memory for some minutes and is never written to the disk.
+ * The key stays in memory for some minutes, unless the grant ends before, and is never written to the disk.
  */
 import type { DeviceId, FileId, RecordId, UserId, VersionId } from '../../chain/ids.ts'
 import { readRecordState } from '../../chain/state/records.ts'
@@ -93,6 +93,13 @@ export function createReading(
   }
   const fileOf = (version: VersionId): FileId => projections.fileOf(version) ?? version
 
+  /** A key that is here; what was taken back, or is over, is forgotten, and the next read is a new attempt. */
+  const held = (version: VersionId): Kept | undefined => {
+    const user = self.user()
+    if (user === undefined || own.isOver(fileOf(version), user)) kept.delete(version)
+    return kept.get(version)
+  }
+
   const publishAccess = async (version: VersionId): Promise<RecordId> => {
     const file = fileOf(version)
     const user = self.user()
@@ -166,18 +173,18 @@ export function createReading(
   return {
     requestAccess: ({ version }, work) =>
       patiently(work, async (signal, stand) => {
-        const access = kept.get(version)?.access ?? (await stated(version))
+        const access = held(version)?.access ?? (await stated(version))
         await allowed(access, signal, stand)
         return access
       }),
     contentKey: (wanted, work) =>
       patiently(work, async (signal, stand) => {
         const { version } = wanted
-        const access = kept.get(version)?.access ?? (await stated(version))
+        const access = held(version)?.access ?? (await stated(version))
         for (;;) {
           // Again each time: a reorg may have denied it.
           await allowed(access, signal, stand)
-          const here = kept.get(version)
+          const here = held(version)
           if (here !== undefined) return here.key
           const holders = keyHoldersOf(state, fileOf(version)).filter((id) => id !== self.device)
           const names = holders.map((holder) => deviceLabel(directory, holder))

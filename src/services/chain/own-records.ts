@@ -15,7 +15,7 @@ import {
 } from '../../chain/ids.ts'
 import { inclusionOf } from '../../chain/mempool.ts'
 import type { Replaces, SignedRecord, Statement, UnsignedRecord } from '../../chain/record.ts'
-import { readDevice } from '../../chain/state/devices.ts'
+import { isBackup, readDevice } from '../../chain/state/devices.ts'
 import { readRecordState } from '../../chain/state/records.ts'
 import type { Clock } from '../../common/clock.ts'
 import { assert } from '../../common/errors.ts'
@@ -48,7 +48,8 @@ export interface OwnRecords {
   /**
    * Signs and stores a statement. When it returns, the record is flushed in the journal and in the database.
    *
-   * @throws `NOT_ADMITTED` before the device's first record, `ALREADY_ADMITTED` for a second admission;
+   * @throws `NOT_ADMITTED` before the device's first record, `ALREADY_ADMITTED` for a second admission,
+   *   `BACKUP_DEVICE` where it only stores;
    *   storage errors, and then nothing was published
    */
   publish(statement: Statement): SignedRecord
@@ -172,11 +173,21 @@ export function createOwnRecords(components: OwnRecordsComponents, network: Netw
     return record
   }
 
+  const storesOnly = (): boolean => {
+    const device = readDevice(store.state, signer.device)
+    return device !== undefined && isBackup(store.state, signer.device, device)
+  }
+
   return {
     get user() {
       return line().user
     },
-    publish: (statement) => write(statement),
+    publish: (statement) => {
+      // The rules refuse it all the same, and a file that nobody ever sees would count as added. An attempt to read
+      // stands in the access log.
+      if (statement.type !== 'access' && storesOnly()) throw serviceError('BACKUP_DEVICE')
+      return write(statement)
+    },
     adopted: (record) => {
       journal.append(record.bytes)
       cached = undefined

@@ -78,6 +78,20 @@ describe('pairing', function () {
       return entry !== undefined && vault.files.info(entry.file).copies.length > 0
     }
     await until(held, 'the vault has the file', WAIT_MS)
+    // What the rules would refuse is not taken as added.
+    const own = (async function* () {
+      yield Buffer.from('of the vault')
+    })()
+    await assert.rejects(vault.files.add(own, { name: 'b.txt' }, { signal }), {
+      code: 'BACKUP_DEVICE',
+    })
+    const kept = (async function* () {
+      yield Buffer.from('for Ada alone')
+    })()
+    const { file } = await ada.files.add(kept, { name: 'c.txt' }, { signal })
+    await assert.rejects(ada.holders.add(file, vault.identity.device, signal), {
+      code: 'HOLDER_BACKUP',
+    })
   })
 
   it('in an open network too', async () => {

@@ -134,6 +134,25 @@ describe('a reader of a private file', () => {
       )
     }))
 
+  it('a key in memory is forgotten with the revocation, and when the time is over', () =>
+    withNetwork(async (network) => {
+      const { ada, bob, clock } = network
+      const file = await addSecret(network, ada)
+      const { grants } = ada.exchange
+      const read = async (): Promise<string> => (await finish(network, begin(bob, file).key)).code
+      await grants.grant(file, 'bob', {}, never)
+      await network.settle()
+      assert.equal(await read(), 'key')
+      await grants.revoke(file, 'bob', never)
+      await network.settle()
+      assert.equal(await read(), 'ACCESS_DENIED')
+      await grants.grant(file, 'bob', { expires: clock.time + 5 * 60_000 }, never)
+      await network.settle()
+      assert.equal(await read(), 'key')
+      clock.time += 6 * 60_000
+      assert.equal(await read(), 'ACCESS_DENIED')
+    }))
+
   it('KEY_HOLDER_AWAY: says whom it waits for; the same access goes on later, after a restart too', () =>
     withNetwork(async (network) => {
       const { ada, bob, phone } = network
