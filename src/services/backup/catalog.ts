@@ -33,25 +33,36 @@ export interface Problem {
 }
 
 export interface Catalog {
+  /** Names of all manifests that there are, read or not. */
+  readonly names: readonly string[]
   readonly backups: readonly CatalogEntry[]
   readonly problems: readonly Problem[]
 }
 
 /**
- * Reads all manifests of a destination. A manifest that cannot be read is a problem, not an error.
+ * Reads the manifests of a destination. A manifest that cannot be read is a problem, not an error.
  *
+ * @param newest - how many of each device are read; default: all
  * @throws the errors of destinations, when it cannot be listed
  */
 export async function readCatalog(
   destination: Destination,
-  { prefix, signal }: { readonly prefix: string; readonly signal: AbortSignal },
+  {
+    prefix,
+    newest = MAX_MANIFESTS,
+    signal,
+  }: { readonly prefix: string; readonly newest?: number; readonly signal: AbortSignal },
 ): Promise<Catalog> {
-  const objects = (await destination.list(prefix, signal))
-    .filter(({ name }) => manifestNumber(name) !== undefined)
+  const listed = await destination.list(prefix, signal)
+  const names = listed.map(({ name }) => name).filter((name) => manifestNumber(name) !== undefined)
+  const folders = Map.groupBy(names, (name) => name.slice(0, name.lastIndexOf('/')))
+  const wanted = [...folders.values()]
+    // Their names begin with their numbers.
+    .flatMap((folder) => folder.sort().slice(-newest))
     .slice(-MAX_MANIFESTS)
   const backups: CatalogEntry[] = []
   const problems: Problem[] = []
-  await forEach(objects, async ({ name }) => {
+  await forEach(wanted, async (name) => {
     try {
       const manifest = readManifest(await destination.get(name, signal), name)
       backups.push({ destination, manifest })
@@ -60,7 +71,7 @@ export async function readCatalog(
       problems.push(problemOf(destination, name, error))
     }
   })
-  return { backups, problems }
+  return { names, backups, problems }
 }
 
 export function problemOf(destination: Destination, object: string, error: unknown): Problem {

@@ -76,7 +76,7 @@ export async function findBackups(
         signal.throwIfAborted()
         problems.push(problemOf(destination, '', error))
         silent.push(destination.name)
-        return { backups: [], problems: [] }
+        return { names: [], backups: [], problems: [] }
       }
     }),
   )

@@ -81,6 +81,7 @@ export interface Cleaned {
   /** Backups and other objects that were removed. */
   readonly backups: number
   readonly objects: number
+  /** Backups that stay; of a permanent policy nothing is looked at. */
   readonly kept: number
 }
 
@@ -109,6 +110,7 @@ export function createCleaner(
 
   return {
     clean: async (verified, signal) => {
+      if (init.policy.permanent === true) return { backups: 0, objects: 0, kept: 0 }
       const prefix = `${init.network}/`
       // The list before the manifests: what is written in between is in neither or in both.
       const objects = await destination.list(prefix, signal)

@@ -16,8 +16,11 @@ import { newestFirst, readCatalog, readSegmentList } from './catalog.ts'
 import type { Destination } from './destination.ts'
 import type { BackupKey } from './keys.ts'
 import { type Kept, sealedCount } from './lineage.ts'
-import type { Manifest, ObjectRef } from './manifest.ts'
+import { folderOf, type Manifest, manifestNumber, type ObjectRef } from './manifest.ts'
 import { openPerson, type Person } from './person.ts'
+
+/** Manifests of each device that are looked at: the newest, and some before it if it is damaged. */
+const NEWEST = 3
 
 /** Whose backups these are. */
 export interface Owner {
@@ -67,7 +70,11 @@ export async function loadStanding(
   },
 ): Promise<Standing> {
   const { store, destination, owner, logger } = components
-  const { backups } = await readCatalog(destination, { prefix: `${owner.network}/`, signal })
+  const { names, backups } = await readCatalog(destination, {
+    prefix: `${owner.network}/`,
+    newest: NEWEST,
+    signal,
+  })
   const ours = backups.filter(({ manifest }) => manifest.user === user).sort(newestFirst)
   const mine = ours
     .filter(({ manifest }) => equalBytes(manifest.device, device))
@@ -87,7 +94,7 @@ export async function loadStanding(
   )
   const last = mine[0]?.manifest
   const start = {
-    number: (last?.number ?? -1) + 1,
+    number: nextNumber(names, folderOf({ network: owner.network, device })),
     previous: last === undefined ? null : refOf(last),
     person: withPerson?.recipient === recipient ? (withPerson?.person ?? null) : null,
     personHash: undefined,
@@ -109,6 +116,13 @@ export async function loadStanding(
     })
     return nothing
   }
+}
+
+/** Above all numbers that were used, also those of manifests that cannot be read. */
+function nextNumber(names: readonly string[], folder: string): number {
+  return names
+    .filter((name) => name.startsWith(folder))
+    .reduce((next, name) => Math.max(next, (manifestNumber(name) ?? 0) + 1), 0)
 }
 
 export const refOf = ({ object, bytes }: Manifest): ObjectRef => ({

@@ -31,7 +31,7 @@ export interface Verified {
 }
 
 /**
- * Verifies the newest backup of a user at a destination.
+ * Verifies a backup of a user at a destination.
  *
  * @throws BACKUP_NONE, the errors of destinations when it cannot be listed
  */
@@ -41,19 +41,25 @@ export async function verifyDestination(
     readonly network: NetworkId
     readonly user: UserId
     readonly key: BackupKey | undefined
+    /** One backup by its object; default: the newest. */
+    readonly object?: string | undefined
   },
   signal: AbortSignal,
 ): Promise<Verified> {
   const { backups, problems: unread } = await readCatalog(destination, {
     prefix: `${init.network}/`,
+    newest: 1,
     signal,
   })
   const newest = backups
     .filter(({ manifest }) => manifest.user === init.user)
+    .filter(({ manifest }) => init.object === undefined || manifest.object === init.object)
     .sort(newestFirst)[0]?.manifest
   if (newest === undefined) {
     const [problem] = unread
-    throw backupError('BACKUP_NONE', { wanted: problem?.message ?? destination.name })
+    throw backupError('BACKUP_NONE', {
+      wanted: init.object ?? problem?.message ?? destination.name,
+    })
   }
   const problems: Problem[] = []
   let objects = 1
