@@ -12,7 +12,7 @@ export const NODE_ERRORS = {
     says: 'The file {path}, which says what network this directory belongs to, cannot be read ({why}). Put it back from a backup, or delete it and start with a peers file of the network.',
   },
   JOIN_UNFINISHED: {
-    says: 'The data directory {path} is half-way into a network. Run the same "cairn join" or "cairn recovery use" again, or use another --data-dir.',
+    says: 'The data directory {path} is half-way into a network. Run "cairn join" again, with the same code or a new one, or "cairn recovery use" again; or use another --data-dir.',
   },
   JOIN_DIRECTORY: {
     says: 'The data directory {path} belongs to the network {network} already. Use another --data-dir to join with this computer once more.',

@@ -7,7 +7,7 @@ import { nameOf } from './states.ts'
 export interface Started {
   readonly dataDir: string
   readonly version: string
-  readonly daemon: Pick<Daemon, 'status' | 'founded' | 'file' | 'exposed'>
+  readonly daemon: Pick<Daemon, 'status' | 'founded' | 'restored' | 'file' | 'exposed'>
   readonly log: string | null
   /** A network that this start founded takes in anybody. */
   readonly open: boolean
@@ -28,6 +28,8 @@ export interface StartDocument {
   readonly user: string | null
   readonly network: string
   readonly founded: boolean
+  /** What this start has brought back from backups; null: nothing. */
+  readonly restored: { readonly height: number; readonly sources: readonly string[] } | null
   readonly api: string
   readonly gateway: string | null
   readonly listen: readonly string[]
@@ -49,6 +51,10 @@ export function foundedText(network: string, open: boolean): string {
 const OPEN = ', open to anybody'
 const BY_INVITE = ', which others enter by invite'
 
+/** What somebody is told whose device nobody let in. */
+export const STRANGER_TEXT =
+  'This device belongs to nobody in this network, and its members let in only whom they invited: nothing is exchanged. Ask one of them for an invite ("cairn invite"), and use it in an empty directory: cairn --data-dir DIR join CODE'
+
 export function startDocument({
   dataDir,
   version,
@@ -65,6 +71,13 @@ export function startDocument({
     user: identity.userName,
     network: identity.network,
     founded: daemon.founded,
+    restored:
+      daemon.restored === undefined
+        ? null
+        : {
+            height: daemon.restored.height,
+            sources: daemon.restored.sources.map(({ destination }) => destination),
+          },
     api: daemon.file.api,
     gateway: daemon.file.gateway,
     listen,
@@ -78,6 +91,9 @@ export function startText(started: Started): string {
   const warning = daemon.exposed
     ? '\n\nThe API is open to other machines. Whoever has the token can do everything; use it only in a network that you trust, or behind HTTPS.'
     : ''
+  if (identity.user === null) {
+    return `Cairn ${version} runs: API ${daemon.file.api}, data ${dataDir}.\n\n${STRANGER_TEXT}\n\nStop it with: cairn stop${warning}`
+  }
   if (!daemon.founded && chain.height > 0) {
     const gateway = daemon.file.gateway === null ? '' : `, gateway ${daemon.file.gateway}`
     return `Cairn ${version} runs: API ${daemon.file.api}${gateway}, data ${dataDir}. Stop it with: cairn stop${warning}`

@@ -26,7 +26,7 @@ export function parseDuration(text: string, option: string): number {
 }
 
 /**
- * The moment that `7d` (from `now` on), `2026-12-24` (the end of that day here) or `2026-12-24 18:00` names, with a
+ * The moment that `7d` (from `now` on), `friday` (the end of the next one, today too), `2026-12-24` (the end of that day here) or `2026-12-24 18:00` names, with a
  * `Z` behind it in UTC.
  *
  * @throws USAGE, naming `option`: none of these, no day of the calendar, or over already
@@ -34,10 +34,10 @@ export function parseDuration(text: string, option: string): number {
 export function parseExpiry(text: string, option: string, now: number): number {
   const ms = durationOf(text)
   if (ms !== undefined) return now + ms
-  const at = dateOf(text)
+  const at = weekdayOf(text, now) ?? dateOf(text)
   if (at === undefined) {
     throw interfaceError('USAGE', {
-      why: `${option} ${shown(text)}: allowed are a duration (24h, 7d, 2w), a date (2026-12-24) and a date with a time (2026-12-24 18:00).`,
+      why: `${option} ${shown(text)}: allowed are a duration (24h, 7d, 2w), a day of the week (friday), a date (2026-12-24) and a date with a time (2026-12-24 18:00).`,
     })
   }
   if (at <= now) {
@@ -51,6 +51,23 @@ function durationOf(text: string): number | undefined {
   if (match === null) return undefined
   const ms = Number(match[1]) * (UNITS[(match[2] ?? '').toLowerCase()] ?? 0)
   return ms > 0 && ms <= MAX_MS ? ms : undefined
+}
+
+const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday']
+
+function weekdayOf(text: string, now: number): number | undefined {
+  const day = WEEKDAYS.indexOf(text.trim().toLowerCase())
+  if (day === -1) return undefined
+  const today = new Date(now)
+  const ahead = (day - today.getDay() + WEEKDAYS.length) % WEEKDAYS.length
+  return new Date(
+    today.getFullYear(),
+    today.getMonth(),
+    today.getDate() + ahead,
+    23,
+    59,
+    59,
+  ).getTime()
 }
 
 function dateOf(text: string): number | undefined {

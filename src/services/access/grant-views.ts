@@ -12,6 +12,8 @@ import { type RecordState, recordStateOf } from '../explorer/record-state.ts'
 export interface GrantView {
   readonly grant: string
   readonly file: string
+  /** Of the file, where this device can open it. */
+  readonly name: string | null
   readonly user: Named
   readonly time: number
   readonly expires: number | null
@@ -85,7 +87,8 @@ export function createGrantViews({ store, directory, clock }: GrantViewsComponen
 
   return {
     grants: (file) => {
-      const owner = projections.file(file)?.owner
+      const entry = projections.file(file)
+      const owner = entry?.owner
       const accesses = standing(projections.releasedAccessesOf(file))
       const entries = projections.grantsOf(file)
       return standing(entries.map(({ grant }) => grant)).flatMap((stored): GrantView[] => {
@@ -110,6 +113,7 @@ export function createGrantViews({ store, directory, clock }: GrantViewsComponen
           {
             grant: record.identity,
             file,
+            name: entry?.details?.name ?? null,
             user: directory.user(user),
             time: record.time,
             expires,

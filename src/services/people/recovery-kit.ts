@@ -17,7 +17,7 @@ export interface RecoveryKit {
   test(words: string): void
   /** Whether the kit is on this device. */
   readonly here: boolean
-  /** Whether `test` succeeded once on this device. */
+  /** Whether somebody has the words: `test` succeeded once on this device, or a device came back with them. */
   readonly tested: boolean
 }
 
@@ -39,6 +39,15 @@ export function createRecoveryKit(components: {
     }
     return undefined
   }
+  const cameBack = (): boolean =>
+    store.projections
+      .peopleRecords()
+      .some(
+        ({ record }) =>
+          record.type === 'device.add' &&
+          record.user === user() &&
+          record.body.proof.type === 'recovery',
+      )
   return {
     show: () => {
       const kit = secret()
@@ -57,7 +66,7 @@ export function createRecoveryKit(components: {
       return secret() !== undefined
     },
     get tested() {
-      return store.meta(TESTED) !== undefined
+      return store.meta(TESTED) !== undefined || cameBack()
     },
   }
 }

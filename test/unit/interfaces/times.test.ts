@@ -32,10 +32,13 @@ describe('durations and dates at the command line', () => {
       ['2026-12-24T18:00:05', new Date(2026, 11, 24, 18, 0, 5).getTime()],
       ['2026-12-24T18:00Z', Date.UTC(2026, 11, 24, 18)],
       ['7d', NOW + 168 * HOUR],
+      // The 21st is a Saturday.
+      ['friday', new Date(2026, 10, 27, 23, 59, 59).getTime()],
+      ['Saturday', new Date(2026, 10, 21, 23, 59, 59).getTime()],
     ]
     for (const [text, at] of cases) assert.equal(parseExpiry(text, '--expires', NOW), at, text)
   })
-  for (const text of ['friday', '2026-13-01', '2026-02-30', '24.12.2026', '2026-12-24 25:00', '']) {
+  for (const text of ['fryday', '2026-13-01', '2026-02-30', '24.12.2026', '2026-12-24 25:00', '']) {
     it(`no date: "${text}"`, () => {
       assert.throws(() => parseExpiry(text, '--expires', NOW), {
         code: 'USAGE',

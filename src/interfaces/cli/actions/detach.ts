@@ -12,7 +12,7 @@ import { fields } from '../format.ts'
 import { passphraseForStart } from '../passphrase.ts'
 import type { Options } from '../register.ts'
 import type { Session } from '../session.ts'
-import { foundedText, type Prelude, type StartDocument } from '../start-text.ts'
+import { foundedText, type Prelude, STRANGER_TEXT, type StartDocument } from '../start-text.ts'
 
 /** Milliseconds for the start; joining a network waits for a peer. */
 const START_MS = 60_000
@@ -106,8 +106,9 @@ export async function startDetached(
       ['  log', ready.log ?? undefined],
     ])
     const founded = ready.founded ? `\n\n${foundedText(ready.network, options.open === true)}` : ''
+    const stranger = ready.user === null ? `\n\n${STRANGER_TEXT}` : ''
     const before = prelude.text === '' ? '' : `${prelude.text}\n\n`
-    return `${before}Cairn ${ready.version} runs in the background (process ${ready.pid}).\n\n${places}${founded}\n\nStop it with: cairn stop`
+    return `${before}Cairn ${ready.version} runs in the background (process ${ready.pid}).\n\n${places}${founded}${stranger}\n\nStop it with: cairn stop`
   })
 }
 

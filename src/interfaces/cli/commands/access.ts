@@ -33,7 +33,7 @@ function registerGrants({ program, register }: CommandSetup): void {
     .argument('<user>', USER)
     .option(
       '--expires <when>',
-      'a duration (24h, 7d, 2w) or a date (2026-12-24, "2026-12-24 18:00")',
+      'a duration (24h, 7d, 2w), a day (friday) or a date (2026-12-24, "2026-12-24 18:00")',
     )
     .option('--max-downloads <number>', 'how often the key is given')
   for (const option of waitOptions()) grant.addOption(option)
@@ -79,9 +79,10 @@ function registerGrants({ program, register }: CommandSetup): void {
         items.length === 0
           ? 'nobody was granted anything; do it with: cairn grant FILE USER'
           : table(
-              ['who', 'state', 'until', 'used', 'left', 'granted', 'file'],
+              ['who', 'file', 'state', 'until', 'used', 'left', 'granted', 'id'],
               items.map((one) => [
                 nameOf(one.user),
+                one.name ?? '-',
                 one.status,
                 one.expires === null ? '-' : time(one.expires),
                 `${one.used}`,

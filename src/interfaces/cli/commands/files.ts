@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { count } from '../../../common/plural.ts'
 import { segment } from '../../client/segment.ts'
-import type { Page } from '../../http/api-common.ts'
+import type { Named, Page } from '../../http/api-common.ts'
 import type { FileInfo, FileSummary, HistoryEntry } from '../../http/api-files.ts'
 import { duration, fields, printable, shortId, size, table, time } from '../format.ts'
 import { judge, settled, waitOptions, wholeNumber } from '../records-wait.ts'
@@ -133,6 +133,16 @@ function listing(files: readonly FileSummary[]): string {
   )
 }
 
+/** What else happens to a file. */
+const WORDS: Readonly<Record<string, string>> = {
+  grant: 'let somebody read it',
+  revoke: 'took a grant back',
+  release: 'gave its key to a reader',
+  'holder.add': 'named a key holder',
+  'holder.remove': 'removed a key holder',
+  'key.copy': 'passed keys on',
+}
+
 function historyWords({ type, number, verdict, comment }: HistoryEntry): string {
   const version = number === null ? '' : ` version ${number}`
   switch (type) {
@@ -147,8 +157,18 @@ function historyWords({ type, number, verdict, comment }: HistoryEntry): string 
     case 'access':
       return `opened${version}`
     default:
-      return type
+      return WORDS[type] ?? type
   }
+}
+
+/** Names; with the end of the id where two have the same. */
+function namesOf(devices: readonly Named[]): string[] {
+  const names = devices.map(nameOf)
+  return devices.map((device, at) => {
+    const name = nameOf(device)
+    const twice = names.some((other, index) => index !== at && other === name)
+    return twice ? `${name} ${shortId(device.id)}` : name
+  })
 }
 
 function infoText(info: FileInfo): string {
@@ -173,7 +193,7 @@ function infoText(info: FileInfo): string {
     ['votes', tallyWords(info.tally)],
     [
       'copies',
-      `${count(copies.length, 'device')}${copies.length > 0 ? `: ${copies.map(nameOf).join(', ')}` : ''}`,
+      `${count(copies.length, 'device')}${copies.length > 0 ? `: ${namesOf(copies).join(', ')}` : ''}`,
     ],
     ['opened', count(info.accesses, 'time')],
   ])

@@ -167,6 +167,7 @@ export const fileReplies = {
   Grant: object<GrantView>({
     grant: cid,
     file: cid,
+    name: nullable(text),
     user: named,
     time,
     expires: nullable(time),
