@@ -41,8 +41,9 @@ export function createInviteBook(components: {
       if (used.length > 0) {
         return device !== undefined && used.includes(device) ? undefined : 'INVITE_USED'
       }
-      if (index.cancellationsOf(id).some((record) => mayCancel(record, invite))) {
-        return 'INVITE_CANCELLED'
+      const cancelled = index.cancellationsOf(id).find((record) => mayCancel(record, invite))
+      if (cancelled !== undefined) {
+        return cancelled.time > invite.body.expires ? 'INVITE_EXPIRED' : 'INVITE_CANCELLED'
       }
       const state = readInvite(store.state, id)
       if (state?.used === true) return 'INVITE_USED'

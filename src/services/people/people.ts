@@ -2,11 +2,14 @@
 import { type NetworkParams, networkIdOf } from '../../chain/params.ts'
 import type { Clock } from '../../common/clock.ts'
 import type { Events } from '../../common/events.ts'
+import type { Startable } from '../../common/lifecycle.ts'
+import type { Logger } from '../../common/logger.ts'
 import type { PairDecisions } from '../../network/pair/server.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { ChainService } from '../chain/chain-service.ts'
 import type { Signer } from '../chain/own-records.ts'
 import type { NodeEvents } from '../events.ts'
+import { createExpiredInvites } from './expired-invites.ts'
 import { createGate, type Gate } from './gate.ts'
 import { createInviteBook } from './invite-book.ts'
 import { createInvites, type InvitesService } from './invites.ts'
@@ -19,6 +22,8 @@ export interface People {
   readonly index: PeopleIndex
   readonly invites: InvitesService
   readonly pairing: PairDecisions
+  /** Takes back what expired; start it after the network. */
+  readonly expiredInvites: Startable
 }
 
 export function createPeople(
@@ -28,12 +33,13 @@ export function createPeople(
     readonly chain: Pick<ChainService, 'publish' | 'user' | 'acceptRecords'>
     readonly signer: Signer
     readonly clock: Clock
+    readonly logger: Logger
     readonly announce: (record: Uint8Array) => void
     readonly addresses: () => readonly string[]
   },
   init: { readonly params: NetworkParams },
 ): People {
-  const { store, events, chain, signer, clock, announce, addresses } = components
+  const { store, events, chain, signer, clock, logger, announce, addresses } = components
   const { params } = init
   const index = createPeopleIndex({ store, events })
   const gate = createGate({ store, index, events, clock }, { params, device: signer.device })
@@ -41,6 +47,10 @@ export function createPeople(
   return {
     gate,
     index,
+    expiredInvites: createExpiredInvites(
+      { store, index, chain, clock, logger },
+      { device: signer.device },
+    ),
     invites: createInvites(
       { store, index, book, chain, clock, addresses },
       { network: networkIdOf(params) },
