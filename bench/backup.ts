@@ -235,7 +235,8 @@ await bench('backup', async ({ quick, directory }) => {
       value: long.bytesPerRecord,
       unit: 'B',
       baseline: { name: 'at 1,000 blocks', value: short.bytesPerRecord, unit: 'B' },
-      goal: { of: 'ratio', is: 'at most', limit: 1.1 },
+      // Whether the end of the first backup is put together with these once more hangs on its size.
+      goal: { of: 'ratio', is: 'at most', limit: 1.25 },
     },
   ]
   return figures

@@ -139,6 +139,36 @@ describe('writing backups', () => {
     await assertRestores()
   })
 
+  it('survive a failure of any call, also one that stored its object all the same', async function () {
+    this.timeout(20_000)
+    for (let failing = 0; failing < 24; failing++) {
+      world = await createBackupWorld()
+      destination = createMemoryDestination()
+      writer = open()
+      const { put } = destination
+      let calls = 0
+      destination.before = (call) => {
+        calls += 1
+        if (calls === failing && call !== 'put') throw new Error('cut')
+      }
+      destination.put = async (name, bytes, options) => {
+        await put(name, bytes, options)
+        if (calls === failing) throw new Error('cut after all')
+      }
+      for (let n = 0; n < 6; n++) {
+        await world.say()
+        if (n % 2 === 1) await world.mine()
+        await save().catch(() => {})
+        // Another program on the same device, now and then.
+        if (n === 3) writer = open()
+      }
+      calls = 100
+      await world.say('last')
+      await save()
+      await assertRestores()
+    }
+  })
+
   it('follow the chain into another branch', async () => {
     const rival = await createBackupWorld()
     await save()
