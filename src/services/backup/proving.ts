@@ -17,7 +17,8 @@ const VERIFY_MS = 86_400_000
 const DRILL_MS = 604_800_000
 
 export interface Prover {
-  verify(signal: AbortSignal): Promise<Verified>
+  /** @param object - one backup; default: the newest */
+  verify(signal: AbortSignal, object?: string): Promise<Verified>
   drill(signal: AbortSignal): Promise<Drilled>
   /** Does what is due. */
   prove(signal: AbortSignal): Promise<void>
@@ -43,11 +44,24 @@ export function createProver(
   const { destination, queue, owner, proofs, store, verifier, clock } = components
   const logger = components.logger.child('backup')
 
-  const verify = async (signal: AbortSignal): Promise<Verified> => {
+  const verify = async (signal: AbortSignal, object?: string): Promise<Verified> => {
     const user = owner.user()
     if (user === undefined) throw backupError('BACKUP_NOT_READY')
-    const about = { network: owner.network, user, key: owner.key }
-    const verified = await verifyDestination(destination, about, signal)
+    const about = { network: owner.network, user, key: owner.key, object }
+    const verified = await verifyDestination(destination, about, signal).catch(
+      async (error: unknown) => {
+        const code = codeOf(error)
+        if (code === 'BACKUP_NONE' && object === undefined) {
+          proofs.set(destination, 'verified', { time: clock.now(), code })
+          logger.error('The backup is gone or its manifest is damaged; a full one is written', {
+            destination: destination.name,
+            why: messageOf(error),
+          })
+          await queue.save({ full: true }, signal)
+        }
+        throw error
+      },
+    )
     const [problem] = verified.problems
     const code = problem?.code ?? null
     proofs.set(destination, 'verified', { time: clock.now(), code, object: verified.object })

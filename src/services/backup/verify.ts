@@ -48,7 +48,7 @@ export async function verifyDestination(
 ): Promise<Verified> {
   const { backups, problems: unread } = await readCatalog(destination, {
     prefix: `${init.network}/`,
-    newest: 1,
+    ...(init.object === undefined ? { newest: 1 } : {}),
     signal,
   })
   const newest = backups

@@ -230,6 +230,7 @@ describe('backups of a node', () => {
     assert.deepEqual((await backups.verify('one', signal)).problems, [])
     one.objects.clear()
     await assert.rejects(backups.verify('one', signal), { code: 'BACKUP_NONE' })
+    assert.deepEqual((await backups.verify('one', signal)).problems, [], 'written anew')
   })
 
   it('are verified every day, and restored for practice every week, by themselves', async () => {

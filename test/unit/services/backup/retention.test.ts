@@ -92,9 +92,9 @@ describe('cleaning up', () => {
     const { clock, node } = world
     const destination = createMemoryDestination({ now: clock.now })
     const writer = createWriter(world.components, { destination, owner: world.owner })
-    const about = { network: node.chain.network, user: () => node.chain.user, policy: { last: 2 } }
-    const cleaner = createCleaner({ destination, clock }, about)
-    const beside = createCleaner({ destination, clock }, about)
+    const rules = { network: node.chain.network, user: () => node.chain.user, policy: { last: 2 } }
+    const cleaner = createCleaner({ destination, clock }, rules)
+    const beside = createCleaner({ destination, clock }, rules)
     for (let n = 0; n < 20; n++) {
       await world.say()
       await world.mine()
@@ -122,6 +122,11 @@ describe('cleaning up', () => {
       signal,
     )
     assert.deepEqual(verified.problems, [])
+    const about = { network: node.chain.network, user: node.chain.user ?? assert.fail(), key }
+    const names = [...destination.objects.keys()].filter((name) => name.endsWith('.manifest'))
+    const [object = assert.fail()] = names.sort()
+    const older = await verifyDestination(destination, { ...about, object }, signal)
+    assert.deepEqual([older.object, older.problems], [object, []])
     await world.say()
     assert.equal((await writer.save({ name: 'test', manual: false, signal }))?.number, 20)
     assert.equal((await cleaner.clean(undefined, signal)).kept, 2)
