@@ -7,7 +7,7 @@ import { systemClock } from '../common/clock.ts'
 import { codeOf } from '../common/errors.ts'
 import { type Startable, startAll, stopAll } from '../common/lifecycle.ts'
 import type { Logger } from '../common/logger.ts'
-import { createNode } from '../node/node.ts'
+import { type CairnNode, createNode } from '../node/node.ts'
 import type { NodeOptions } from '../node/options.ts'
 import { writeFileAtomic } from '../storage/atomic-file.ts'
 import { type NodeFile, nodeFilePath } from './client/node-file.ts'
@@ -25,6 +25,8 @@ export interface Daemon {
   readonly status: NodeStatus
   /** Whether this start founded the network. */
   readonly founded: boolean
+  /** What this start has brought back from backups. */
+  readonly restored: CairnNode['restored']
   readonly file: NodeFile
   readonly token: string
   /** The API can be reached from other machines. */
@@ -41,6 +43,8 @@ export interface DaemonInit {
   readonly config: Config
   /** Asked when the keys are under a passphrase. */
   readonly passphrase?: NodeOptions['passphrase'] & {}
+  /** Undefined: without backups. */
+  readonly backups?: NodeOptions['backups'] & {}
 }
 
 /**
@@ -110,6 +114,7 @@ async function startOnce(
       node,
       status: await node.status(),
       founded: node.founded,
+      restored: node.restored,
       file,
       token,
       exposed: !isLoopback(host),
@@ -139,6 +144,7 @@ function nodeOptions({
   config,
   logger,
   passphrase,
+  backups,
 }: DaemonInit & { logger: Logger }): Parameters<typeof createNode>[0] {
   const { name, device_name, listen, announce, peers_file, lan_discovery } = config
   const { admission, difficulty_floor, replication, max_storage_gb, bandwidth_limit_mbps } = config
@@ -151,6 +157,7 @@ function nodeOptions({
     policy: replication,
     ...(admission === undefined ? {} : { admission }),
     ...(passphrase === undefined ? {} : { passphrase }),
+    ...(backups === undefined ? {} : { backups }),
     ...(listen === undefined ? {} : { listen }),
     ...(announce === undefined ? {} : { announce }),
     ...(peers_file === undefined ? {} : { peersFile: peers_file }),

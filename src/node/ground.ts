@@ -1,4 +1,5 @@
 /** What a node stands on: its directory, keys, network, database, journal and content store, opened in order. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CID } from 'multiformats/cid'
 import type { NetworkId } from '../chain/ids.ts'
@@ -36,6 +37,8 @@ export interface Ground {
   readonly pins: PinBook
   /** Where a damaged database was put aside. */
   readonly damaged: string | undefined
+  /** There was a database, and it is gone: this device has signed more than its admission. */
+  readonly lost: boolean
   readonly clock: Clock
   readonly logger: Logger
   /** Closes everything, the lock last. Idempotent. */
@@ -74,6 +77,7 @@ export async function openGround(
       },
       signal,
     )
+    const isThere = existsSync(directory.database)
     const { db, store, damaged } = openChain(
       { clock, logger },
       { path: directory.database, params },
@@ -99,6 +103,7 @@ export async function openGround(
       content,
       pins: createPins({ db, store: content, now: clock.now }),
       damaged,
+      lost: !isThere && journal.read().length > 1,
       clock,
       logger,
       close,

@@ -8,7 +8,7 @@ import { recoveryKeys } from '../common/mnemonic.ts'
 import { sealKey, sealPurposes } from '../services/access/seals.ts'
 import type { Signer } from '../services/chain/own-records.ts'
 import type { KeyringComponents } from '../services/people/keyring.ts'
-import { KEY_NAMES, type KeyName, type Keystore } from '../storage/keystore.ts'
+import type { KeyName, Keystore } from '../storage/keystore.ts'
 
 /** Names of a first start. */
 export interface Names {
@@ -38,6 +38,8 @@ export interface NodeIdentity {
 
 /** What every device has; the others are its user's, made where the user was. */
 export const DEVICE_KEYS: readonly KeyName[] = ['device', 'device-encryption']
+/** What a new user is made with, the device's included. */
+export const FIRST_KEYS: readonly KeyName[] = [...DEVICE_KEYS, 'user', 'recovery', 'restore']
 
 /**
  * Reads the secrets. Where there are none yet, makes those of a device and a new user.
@@ -47,7 +49,7 @@ export const DEVICE_KEYS: readonly KeyName[] = ['device', 'device-encryption']
 export function openIdentity(keystore: Keystore): NodeIdentity {
   const complete = keystore.complete()
   // A device that was added to a user has no user's secrets, and must not make some up.
-  if (!complete.includes('device')) keystore.ensure(KEY_NAMES)
+  if (!complete.includes('device')) keystore.ensure(FIRST_KEYS)
   for (const name of complete) keystore.require(name)
   return identityOf(keystore)
 }

@@ -25,8 +25,8 @@ import { networkError } from '../network/errors.ts'
 import { type PairFailure, type PairMember, pairWithMember } from '../network/pair/client.ts'
 import type { Here, Welcome } from '../network/pair/messages.ts'
 import { openDataDirectory } from '../storage/data-directory.ts'
-import { KEY_NAMES, type Keystore, openKeystore } from '../storage/keystore.ts'
-import { DEVICE_KEYS, identityOf, type Names } from './identity.ts'
+import { type Keystore, openKeystore } from '../storage/keystore.ts'
+import { DEVICE_KEYS, FIRST_KEYS, identityOf, type Names } from './identity.ts'
 import { openNotes, settle } from './joining-directory.ts'
 
 interface JoinBase {
@@ -85,7 +85,7 @@ export function joinNetwork(options: JoinOptions, signal: AbortSignal): Promise<
       if (!ownDevice && about.role !== invite.kind) throw wrong(member, 'the role is another one')
       const { keystore } = attempt
       if (ownDevice) useUserOfOthers(keystore)
-      keystore.ensure(ownDevice ? DEVICE_KEYS : KEY_NAMES)
+      keystore.ensure(ownDevice ? DEVICE_KEYS : FIRST_KEYS)
       const identity = identityOf(keystore)
       const { encryptionKey, device } = identity
       const record = await attempt.record(

@@ -29,6 +29,11 @@ export const JOINING_FILE = 'joining.json'
 /** What stands in a copied directory while it becomes another device: joining-copy.ts. */
 export const BEFORE_FILE = 'network.before.json'
 
+/** Whether a directory is of no network yet, so that a start would found one. */
+export function isOfNoNetwork(dataDir: string): boolean {
+  return ![NETWORK_FILE, JOINING_FILE, BEFORE_FILE].some((name) => existsSync(join(dataDir, name)))
+}
+
 export interface NetworkChoiceComponents {
   readonly keySeed: Uint8Array
   readonly device: DeviceId

@@ -7,6 +7,7 @@
  * await node.stop()
  */
 import { join } from 'node:path'
+import { encodeParams } from '../chain/params.ts'
 import { codeOf, messageOf } from '../common/errors.ts'
 import { createEvents, type Events } from '../common/events.ts'
 import { type Startable, startAll, stopAll } from '../common/lifecycle.ts'
@@ -48,15 +49,22 @@ import type { Keystore } from '../storage/keystore.ts'
 import { damagedRows } from '../storage/row-check.ts'
 import { startError } from './chain-database.ts'
 import { type Ground, openGround } from './ground.ts'
+import { createNodeBackups, type NodeBackups } from './node-backups.ts'
 import { DEFAULT_LISTEN, type NodeOptions } from './options.ts'
 import { createPeerMemory } from './peer-memory.ts'
 import { createPublicContent, type PublicContent } from './public-content.ts'
+import { restoreAtStart } from './restore-at-start.ts'
+import type { RestoredDirectory } from './restoring.ts'
 import { createStatus, type Identity, type StatusService } from './status.ts'
+import { createTakingIn } from './taking-in.ts'
 
 export interface CairnNode extends Startable {
   readonly identity: Identity
   /** Whether this start founded the network. */
   readonly founded: boolean
+  /** What this start has brought back from backups. */
+  readonly restored: RestoredDirectory | undefined
+  readonly backups: NodeBackups
   readonly chain: Explorer['chain'] & { readonly verify: VerifyChain }
   readonly records: Explorer['records']
   readonly members: Explorer['members']
@@ -91,9 +99,10 @@ export async function createNode(options: NodeOptions, signal: AbortSignal): Pro
   })
   const onDamaged = (cid: { toString(): string }): void =>
     events.emit('copy:damaged', { cid: cid.toString() })
+  const restored = await restoreAtStart(options, signal)
   const ground = await openGround(options, onDamaged, signal)
   try {
-    return await assemble(options, ground, events)
+    return await assemble(options, ground, events, restored)
   } catch (error) {
     ground.close()
     throw startError(error, ground.directory.database)
@@ -104,6 +113,7 @@ async function assemble(
   options: NodeOptions,
   ground: Ground,
   events: Events<NodeEvents>,
+  restored: RestoredDirectory | undefined,
 ): Promise<CairnNode> {
   const { store, journal, content, pins, identity: keys, params, clock, logger } = ground
   const verifier = createVerifier()
@@ -250,6 +260,31 @@ async function assemble(
       return chain.user === undefined ? null : directory.user(chain.user).name
     },
   }
+  const backups = createNodeBackups(
+    {
+      store,
+      chain,
+      verifier,
+      signer: keys.signer,
+      events,
+      keystore: ground.keystore,
+      person: async () => ({
+        params: encodeParams(params),
+        userName: identity.userName ?? options.name,
+        deviceName: identity.deviceName,
+        restore: ground.keystore.get('restore'),
+        userKeys: await access.userSecrets(),
+      }),
+      clock,
+      logger,
+    },
+    {
+      params,
+      dataDir: ground.directory.path,
+      options: options.backups,
+      damaged: ground.damaged !== undefined || ground.lost,
+    },
+  )
   const status = createStatus(
     {
       store,
@@ -262,6 +297,7 @@ async function assemble(
       clock,
       identity: () => identity,
       verify,
+      backups: () => backups.status(),
     },
     {
       version: options.version,
@@ -270,12 +306,18 @@ async function assemble(
       damaged: ground.damaged,
     },
   )
+  const takingIn = createTakingIn(
+    { store, events, clock, logger, secret: () => ground.keystore.get('restore'), network },
+    { device: keys.device, addresses: ground.peers?.bootstrap ?? [] },
+  )
   const parts: Startable[] = [
     content,
     { start: () => chain.start(), stop: () => chain.stop() },
     createRecovery({ chain, logger }, { device: keys.device, damaged: ground.damaged }),
     people.gate,
+    backups,
     network,
+    takingIn,
     createAnnouncer({ events, gossip: network.gossip, store, logger }),
     createAdmission(
       {
@@ -308,6 +350,8 @@ async function assemble(
   return {
     identity,
     founded: ground.founded,
+    restored,
+    backups,
     chain: { ...explorer.chain, verify },
     records: explorer.records,
     members: explorer.members,

@@ -1,6 +1,10 @@
 /** What a node can be told; the defaults stand beside it. Strings are parsed by whoever reads them (interfaces). */
 import type { Clock } from '../common/clock.ts'
+import type { CairnError } from '../common/errors.ts'
 import type { Logger } from '../common/logger.ts'
+import type { DestinationPlan } from '../services/backup/from-environment.ts'
+import type { PriceTable } from '../services/backup/prices.ts'
+import type { RetentionPolicy } from '../services/backup/retention.ts'
 
 /** Port on which members reach each other. */
 export const DEFAULT_PEER_PORT = 4005
@@ -9,6 +13,31 @@ export const DEFAULT_LISTEN: readonly string[] = [
   `/ip4/0.0.0.0/tcp/${DEFAULT_PEER_PORT}`,
   `/ip6/::/tcp/${DEFAULT_PEER_PORT}`,
 ]
+
+/** What opens backups: one of them is enough. */
+export interface BackupSecrets {
+  /** The 32 bytes of the recovery kit. */
+  readonly kit?: Uint8Array | undefined
+  /** The passphrase that was set at the destinations. */
+  readonly passphrase?: string | undefined
+}
+
+export interface BackupOptions {
+  /** Where backups go, in the order in which they break ties. */
+  readonly plans: readonly DestinationPlan[]
+  /** Destinations that are configured by half. */
+  readonly faults: readonly CairnError[]
+  /** What the environment gives without asking anybody; the passphrase is set at the destinations too. */
+  readonly given: BackupSecrets
+  /** Asks a person, when there is something to restore and nothing was given. */
+  readonly ask?: (() => Promise<BackupSecrets>) | undefined
+  /** Go on without the backups although there may be some. */
+  readonly newNetwork?: boolean
+  /** For every destination that keeps more than the latest; default: DEFAULT_RETENTION. */
+  readonly retention?: RetentionPolicy | undefined
+  /** Prices that replace those of the table. */
+  readonly prices?: Partial<PriceTable> | undefined
+}
 
 export interface NodeOptions {
   /** The directory of everything that this node keeps. */
@@ -41,6 +70,8 @@ export interface NodeOptions {
    * @param wrong - what was given before does not open them
    */
   readonly passphrase?: (wrong: boolean) => Promise<string | undefined>
+  /** Undefined: this node is without backups, and nobody is warned. */
+  readonly backups?: BackupOptions
   /** Version of the software, for the status. */
   readonly version: string
   readonly logger: Logger

@@ -4,6 +4,7 @@ import type { Clock } from '../common/clock.ts'
 import type { Events } from '../common/events.ts'
 import { count } from '../common/plural.ts'
 import type { Network } from '../network/network.ts'
+import type { BackupsStatus } from '../services/backup/overview.ts'
 import type { ChainService } from '../services/chain/chain-service.ts'
 import type { NodeEvents } from '../services/events.ts'
 import type { Explorer } from '../services/explorer/explorer.ts'
@@ -12,6 +13,8 @@ import type { VerifyChain } from '../services/explorer/verify-chain.ts'
 import type { Mining } from '../services/mining.ts'
 import type { ChainStore } from '../storage/chain-store.ts'
 import type { Pins } from '../storage/pins.ts'
+import { backupChecks } from './backup-checks.ts'
+import type { Check } from './check.ts'
 
 /** Alarms that are kept for people who look later. */
 const MAX_ALARMS = 50
@@ -60,17 +63,9 @@ export interface NodeStatus {
   }
   readonly mining: boolean
   readonly syncing: boolean
+  readonly backups: BackupsStatus
   /** The newest last; bounded. */
   readonly alarms: readonly Alarm[]
-}
-
-/** One finding of `doctor`. */
-export interface Check {
-  readonly name: string
-  readonly result: 'ok' | 'warning' | 'failed'
-  readonly says: string
-  /** What to do; null when there is nothing to do. */
-  readonly remedy: string | null
 }
 
 export interface StatusComponents {
@@ -84,6 +79,7 @@ export interface StatusComponents {
   readonly clock: Clock
   readonly identity: () => Identity
   readonly verify: VerifyChain
+  readonly backups: () => BackupsStatus
 }
 
 export interface StatusInit {
@@ -168,6 +164,7 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
         storage: { used, free: await freeBytes(), limit: init.maxStorageBytes ?? null },
         mining: mining.active,
         syncing: false,
+        backups: components.backups(),
         alarms: [...alarms],
       }
     },
@@ -192,7 +189,7 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
           : warning(
               'peers',
               'No other device is connected: files stay on this one alone.',
-              'Start a node on another device with a peers file of this network ("cairn peers export"), or add an address with "cairn peers add".',
+              'On another device: "cairn join" with a code of "cairn invite" ("cairn invite --device" for a device of yours). One that is in this network already: "cairn peers add" its address.',
             ),
       )
       const free = await freeBytes()
@@ -205,6 +202,7 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
               'Free some space, or move the data directory to a larger disk.',
             ),
       )
+      checks.push(...backupChecks(components.backups()))
       for (const { code, message } of alarms) checks.push(warning(code, message, null))
       if (deep) {
         const result = await components.verify(signal)

@@ -18,9 +18,17 @@ import { type KeyLock, type LockOptions, makeLock, openLock } from './key-lock.t
 
 /**
  * `device`: Ed25519 seed, the device's identity · `device-encryption`: X25519 · `user`: X25519, generation 0 ·
- * `recovery`: Ed25519 seed of the recovery kit · `restore`: Ed25519 seed that stands in encrypted backups.
+ * `recovery`: Ed25519 seed of the recovery kit · `restore`: Ed25519 seed that stands in encrypted backups ·
+ * `backup`: X25519 key of the backups, where a restore brought it and the kit, from which it follows, is not here.
  */
-export const KEY_NAMES = ['device', 'device-encryption', 'user', 'recovery', 'restore'] as const
+export const KEY_NAMES = [
+  'device',
+  'device-encryption',
+  'user',
+  'recovery',
+  'restore',
+  'backup',
+] as const
 export type KeyName = (typeof KEY_NAMES)[number]
 
 export interface Keystore {

@@ -21,7 +21,8 @@ export function givenPassphrase(session: Session, options: Options): string | un
   return given === '' ? undefined : given
 }
 
-function passphraseInFile(path: string): string {
+/** The first line of a file. @throws CONFIG_UNREADABLE */
+export function passphraseInFile(path: string): string {
   let text: string
   try {
     text = readFileSync(path, 'utf8')

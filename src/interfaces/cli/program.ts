@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { dataDirectory } from '../config/data-dir.ts'
 import { registerAccess } from './commands/access.ts'
+import { registerBackups } from './commands/backups.ts'
 import { registerCertificates } from './commands/certificates.ts'
 import { registerChain } from './commands/chain.ts'
 import { registerConfig } from './commands/config.ts'
@@ -48,6 +49,7 @@ export function createProgram(init: RunInit, onUsage: (text: string) => void): C
   registerLegacy(setup)
   registerMembers(setup)
   registerPeople(setup)
+  registerBackups(setup)
   registerChain(setup)
   registerConfig(setup)
   return program

@@ -12,5 +12,8 @@ export function runOptions(command: Command): Command {
     .option('--listen <multiaddr...>', 'where to listen for other devices')
     .option('--max-storage <gigabytes>', 'content to store at most')
     .option('--passphrase-file <file>', 'a file whose first line is the passphrase of the keys')
+    .option('--backup-passphrase-file <file>', 'a file whose first line opens the backups')
+    .option('--recovery-words-file <file>', 'a file with the 24 words, to restore from backups')
+    .option('--new-network', 'found a network although the backups cannot be read')
     .addOption(new Option('--node-id <id>', 'the same as --device-name').hideHelp())
 }

@@ -28,6 +28,11 @@ const NO_SETTINGS = new Set([
   'CAIRN_DETACHED',
   'CAIRN_PASSPHRASE',
   'CAIRN_PASSPHRASE_FILE',
+  'CAIRN_BACKUP_PASSPHRASE',
+  'CAIRN_BACKUP_PASSPHRASE_FILE',
+  'CAIRN_BACKUP_CID',
+  'CAIRN_RECOVERY_WORDS',
+  'CAIRN_RECOVERY_WORDS_FILE',
 ])
 /** Bytes of a configuration file: every key and a thousand addresses fit. */
 const MAX_CONFIG_BYTES = 1_000_000

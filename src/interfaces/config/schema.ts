@@ -14,6 +14,22 @@ const addresses = (description: string) =>
     description,
   }) as const
 
+const amount = { type: 'number', minimum: 0, maximum: 1_000_000 } as const
+const PRICE = {
+  type: 'object',
+  properties: {
+    gigabyteMonth: amount,
+    millionWrites: amount,
+    millionReads: amount,
+    freeGigabytes: amount,
+    freeWrites: amount,
+    freeReads: amount,
+  },
+  additionalProperties: false,
+} as const
+const prices = () =>
+  ({ r2: PRICE, s3: PRICE, gcs: PRICE, postgres: PRICE, ipfs: PRICE, folder: PRICE }) as const
+
 /** Keys of this program's forerunners that are understood and change nothing on a member. */
 export const IDLE_KEYS = [
   'main_node_address',
@@ -83,6 +99,30 @@ const properties = {
     maximum: 2 ** 40,
     description:
       'hashes per block at least, for a network that the first start founds; 1 for tests',
+  },
+  backup_folder: {
+    type: 'string',
+    minLength: 1,
+    maxLength: 4096,
+    description: 'a folder for backups: a second disk, a mounted volume, a share',
+  },
+  backup_keep_last: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 4000,
+    description: 'backups that a database or bucket keeps at least, the newest (10)',
+  },
+  backup_keep_days: {
+    type: 'number',
+    minimum: 0,
+    maximum: 36_500,
+    description: 'days for which a database or bucket keeps the last backup of each hour (30)',
+  },
+  backup_prices: {
+    type: 'object',
+    properties: prices(),
+    additionalProperties: false,
+    description: 'prices of keeping backups, US dollars, where they differ from the table',
   },
   log_level: {
     type: 'string',

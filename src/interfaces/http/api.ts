@@ -9,8 +9,10 @@
  * What is not known is null, never missing.
  */
 import type { Events } from '../../common/events.ts'
+import type { Check } from '../../node/check.ts'
+import type { NodeBackups } from '../../node/node-backups.ts'
 import type { PublicContent } from '../../node/public-content.ts'
-import type { Check, Identity, NodeStatus } from '../../node/status.ts'
+import type { Identity, NodeStatus } from '../../node/status.ts'
 import type { GrantsService } from '../../services/access/grants.ts'
 import type { HoldersService } from '../../services/access/holders.ts'
 import type { CertificatesService } from '../../services/certificates/certificates.ts'
@@ -26,7 +28,8 @@ import type { ChainApi, RecordsApi } from './api-chain.ts'
 import type { FilesApi, VotesApi } from './api-files.ts'
 import type { LegacyApi } from './api-legacy.ts'
 
-export type { Alarm, Check, Identity, NodeStatus } from '../../node/status.ts'
+export type { Check } from '../../node/check.ts'
+export type { Alarm, Identity, NodeStatus } from '../../node/status.ts'
 export type { PeerSummary } from '../../services/explorer/peers-view.ts'
 export type { DeviceSummary, UserSummary } from '../../services/explorer/types.ts'
 export type MembersApi = Explorer['members']
@@ -46,6 +49,13 @@ export type RecoveryApi = RecoveryKit
 /** Protection of the keys at rest; no key goes over it. */
 export type KeysApi = Pick<Keystore, 'protected' | 'protect'>
 
+export type { BackupView } from '../../services/backup/listing.ts'
+export type { BackupsStatus, DestinationStatus } from '../../services/backup/overview.ts'
+export type BackupsApi = Pick<
+  NodeBackups,
+  'status' | 'create' | 'list' | 'verify' | 'drill' | 'prune' | 'restore' | 'setPassphrase' | 'key'
+>
+
 export interface NodeApi {
   readonly identity: Identity
   readonly files: FilesApi
@@ -61,6 +71,7 @@ export interface NodeApi {
   readonly grants: GrantsApi
   readonly holders: HoldersApi
   readonly keys: KeysApi
+  readonly backups: BackupsApi
   readonly peers: PeersApi
   readonly content: ContentApi
   readonly events: Pick<Events<NodeEvents>, 'onAny'>

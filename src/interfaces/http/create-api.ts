@@ -6,6 +6,7 @@ import { createEventStream } from './event-stream.ts'
 import type { WebServer } from './listener.ts'
 import { ok, type Route, route } from './route.ts'
 import { accessRoutes } from './routes/access.ts'
+import { backupRoutes } from './routes/backups.ts'
 import { certificateRoutes } from './routes/certificates.ts'
 import { chainRoutes } from './routes/chain.ts'
 import { contentRoutes } from './routes/content.ts'
@@ -44,6 +45,7 @@ export function createHttpApi(
     ...chainRoutes(node),
     ...memberRoutes(node),
     ...peopleRoutes(node),
+    ...backupRoutes(node),
     route('GET', '/openapi.json', {
       summary: 'This document',
       open: true,

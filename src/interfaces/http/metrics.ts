@@ -1,5 +1,5 @@
 /** The node's figures in the text format of Prometheus (version 0.0.4). */
-import type { NodeStatus } from './api.ts'
+import type { BackupsStatus, DestinationStatus, NodeStatus } from './api.ts'
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
@@ -50,5 +50,53 @@ export function metricsText(
   for (const [name, count] of [...events].sort(([a], [b]) => (a < b ? -1 : 1))) {
     lines.push(`cairn_events_total{event="${name}"} ${count}`)
   }
+  lines.push(...backupLines(status.backups))
   return `${lines.join('\n')}\n`
 }
+
+type Figure = readonly [name: string, help: string, of: (one: DestinationStatus) => number | null]
+
+const BACKUP_FIGURES: readonly Figure[] = [
+  ['newest_time_seconds', 'Time of the newest backup', ({ newest }) => seconds(newest?.time)],
+  ['verified_time_seconds', 'When it was last read', ({ verified }) => seconds(verified?.time)],
+  ['verified_ok', 'Whether that went well', ({ verified }) => right(verified)],
+  ['drilled_time_seconds', 'When it was last practised', ({ drilled }) => seconds(drilled?.time)],
+  ['drilled_ok', 'Whether that went well', ({ drilled }) => right(drilled)],
+  ['failures', 'Failures since the last success', ({ failures }) => failures],
+  ['behind', 'Whether something is not there yet', ({ behind }) => Number(behind)],
+  ['stored', 'Backups there', ({ stored }) => stored?.backups ?? null],
+  ['stored_bytes', 'Their size', ({ stored }) => stored?.bytes ?? null],
+  ['average_bytes', 'Size of one, on average', ({ stored }) => stored?.average ?? null],
+  ['written', 'Backups since the start', ({ written }) => written.backups],
+  ['written_bytes', 'Bytes sent since the start', ({ written }) => written.bytes],
+  ['dollars_a_month', 'What it costs, an estimate', ({ monthly }) => monthly],
+]
+
+function backupLines({ configured, destinations, warnings }: BackupsStatus): string[] {
+  const lines = [
+    '# HELP cairn_backup_configured Whether there is a destination',
+    '# TYPE cairn_backup_configured gauge',
+    `cairn_backup_configured ${Number(configured)}`,
+    '# HELP cairn_backup_warnings Warnings that are shown',
+    '# TYPE cairn_backup_warnings gauge',
+    `cairn_backup_warnings ${warnings.length}`,
+  ]
+  for (const [name, help, of] of BACKUP_FIGURES) {
+    const values = destinations.flatMap((one) => {
+      const value = of(one)
+      const label = one.destination.replace(/[\\"\n]/g, '_')
+      return value === null ? [] : [`cairn_backup_${name}{destination="${label}"} ${value}`]
+    })
+    if (values.length === 0) continue
+    lines.push(
+      `# HELP cairn_backup_${name} ${help}`,
+      `# TYPE cairn_backup_${name} gauge`,
+      ...values,
+    )
+  }
+  return lines
+}
+
+const seconds = (ms: number | undefined): number | null => (ms === undefined ? null : ms / 1000)
+const right = (proof: DestinationStatus['verified']): number | null =>
+  proof === null ? null : Number(proof.code === null)

@@ -19,6 +19,8 @@ export interface Access extends Pick<KeyExchange, 'grants' | 'holders' | 'keyHol
   readonly keys: FileKeys
   readonly secrets: FileSecrets
   readonly devices: DevicesService
+  /** X25519 secrets of the user's keys that are here. */
+  userSecrets(): Promise<readonly Uint8Array[]>
   /** To be started in this order, when the chain is there. */
   readonly parts: readonly Startable[]
 }
@@ -39,6 +41,7 @@ export function createAccess(
     holders: exchange.holders,
     keyHolder: exchange.keyHolder,
     secrets: createFileSecrets({ keys, reading: exchange.reading, user }),
+    userSecrets: async () => (await keyring.all()).map(({ secret }) => secret),
     devices: createDevicesService({ store, records, directory, sharing, user }),
     parts: [createOpening({ store, keys, events, clock, logger }), sharing, ...exchange.parts],
   }

@@ -41,6 +41,7 @@ import {
   selected,
 } from './restore.ts'
 import {
+  type Cleaned,
   type Cleaner,
   createCleaner,
   DEFAULT_RETENTION,
@@ -106,8 +107,8 @@ export interface Backups extends Startable {
   ): Promise<readonly SaveOutcome[]>
   /** All backups of this network, the newest first. */
   list(signal: AbortSignal): Promise<Listing>
-  /** Reads the newest backup of a destination. @throws DESTINATION_UNKNOWN, BACKUP_NONE, BACKUP_NOT_READY */
-  verify(destination: string, signal: AbortSignal): Promise<Verified>
+  /** Reads a backup of a destination, the newest by default. @throws DESTINATION_UNKNOWN, BACKUP_NONE, BACKUP_NOT_READY */
+  verify(destination: string, signal: AbortSignal, object?: string): Promise<Verified>
   /** Restores from a destination for practice. @throws DESTINATION_UNKNOWN, what `drillDestination` throws */
   drill(destination: string, signal: AbortSignal): Promise<Drilled>
   /**
@@ -116,6 +117,8 @@ export interface Backups extends Startable {
    * @throws BACKUP_BEHIND: it ends before what is here; BACKUP_NONE, what `findBackups` and `restoreBackups` throw
    */
   restore(selection: Selection, signal: AbortSignal): Promise<Restored>
+  /** Removes what retention does not want, now. @throws DESTINATION_UNKNOWN, the errors of destinations */
+  prune(destination: string, signal: AbortSignal): Promise<Cleaned>
   /** Lets a passphrase open the backups of all destinations; another one replaces it. @throws BACKUP_KEY_MISSING */
   setPassphrase(passphrase: string, signal: AbortSignal): Promise<readonly Problem[]>
 }
@@ -182,14 +185,18 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
     })
   }
 
-  const cleanSoon = async (place: Place): Promise<void> => {
-    if (clock.now() - place.cleanedAt < CLEAN_MS) return
+  const clean = async (place: Place, signal: AbortSignal): Promise<Cleaned> => {
     place.cleanedAt = clock.now()
     const verified = proofs.get(place.destination, 'verified')
     const object = verified?.code === null ? verified.object : undefined
-    const cleaned = await place.cleaner.clean(object, stopping.signal)
-    if (cleaned.backups + cleaned.objects === 0) return
-    logger.info('Old backups were removed', { destination: place.destination.name, ...cleaned })
+    const cleaned = await place.cleaner.clean(object, signal)
+    if (cleaned.backups + cleaned.objects > 0) {
+      logger.info('Old backups were removed', { destination: place.destination.name, ...cleaned })
+    }
+    return cleaned
+  }
+  const cleanSoon = async (place: Place): Promise<void> => {
+    if (clock.now() - place.cleanedAt >= CLEAN_MS) await clean(place, stopping.signal)
   }
 
   const changed = (): void => {
@@ -277,7 +284,8 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
         owner.network,
         signal,
       ),
-    verify: async (destination, signal) => placeOf(destination).prover.verify(signal),
+    verify: async (destination, signal, object) =>
+      placeOf(destination).prover.verify(signal, object),
     drill: async (destination, signal) => placeOf(destination).prover.drill(signal),
     restore: async (selection, signal) => {
       const destinations = places.map(({ destination }) => destination)
@@ -294,6 +302,7 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
       const { key } = found
       return restoreBackups({ target, logger: components.logger }, { backups, key }, signal)
     },
+    prune: async (destination, signal) => clean(placeOf(destination), signal),
     setPassphrase: async (passphrase, signal) => {
       const { key } = owner
       if (key === undefined) throw backupError('BACKUP_KEY_MISSING')

@@ -39,6 +39,9 @@ export const BACKUP_ERRORS = {
   DESTINATION_SLOW: {
     says: 'The backup destination {destination} did not answer within {seconds} s. It is tried again by itself.',
   },
+  BACKUP_NOT_CONFIGURED: {
+    says: 'This node has no backup destination. Set DATABASE_URL, R2_…, S3_…, GCS_BUCKET_NAME, PINATA_JWT or CAIRN_BACKUP_FOLDER and start it again.',
+  },
   DESTINATION_UNKNOWN: { says: 'No backup destination is called {destination}.' },
 
   // keys

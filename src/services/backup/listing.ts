@@ -2,12 +2,15 @@
 import type { NetworkId } from '../../chain/ids.ts'
 import { forEach, type Problem, problemOf, readCatalog } from './catalog.ts'
 import type { Destination, DestinationKind } from './destination.ts'
+import { cidOfObject } from './restore.ts'
 
 /** One backup at a destination. */
 export interface BackupView {
   readonly destination: string
   readonly kind: DestinationKind
   readonly object: string
+  /** Of the manifest, as IPFS has it. */
+  readonly cid: string
   readonly number: number
   readonly name: string
   readonly manual: boolean
@@ -39,6 +42,7 @@ export async function listBackups(
           destination: destination.name,
           kind: destination.kind,
           object: manifest.object,
+          cid: cidOfObject(manifest.bytes),
           number: manifest.number,
           name: manifest.name,
           manual: manifest.manual === 1,

@@ -6,6 +6,8 @@
  */
 import { decodeHeader } from '../../chain/codec.ts'
 import type { BlockId, DeviceId } from '../../chain/ids.ts'
+import { sha256 } from '../../common/crypto.ts'
+import { cidText, RAW } from '../../common/dag-cbor.ts'
 import type { Logger } from '../../common/logger.ts'
 import type { SyncChain } from '../../network/sync/chain.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
@@ -67,11 +69,22 @@ export function selected(found: Found, { id, time }: Selection): readonly Catalo
   return chosen
 }
 
-function isCalled(manifest: Manifest, id: string): boolean {
+/** Whether somebody means this backup: by its number, its object's name or beginning, what it was called, or its CID. */
+export function isCalled(
+  manifest: Pick<Manifest, 'number' | 'object' | 'name'> &
+    ({ readonly bytes: Uint8Array } | { readonly cid: string }),
+  id: string,
+): boolean {
   if (/^\d{1,10}$/.test(id)) return manifest.number === Number(id)
   const { object } = manifest
   const last = object.slice(object.lastIndexOf('/') + 1)
-  return id !== '' && (object === id || last.startsWith(id) || manifest.name === id)
+  const cid = 'cid' in manifest ? manifest.cid : cidOfObject(manifest.bytes)
+  return id !== '' && (object === id || last.startsWith(id) || manifest.name === id || cid === id)
+}
+
+/** The CID under which IPFS has an object of one block. */
+export function cidOfObject(bytes: Uint8Array): string {
+  return cidText(RAW, sha256(bytes))
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Who may connect: the devices of this network, pending ones too; with the key of an invite, or with a recovery
- * key, whoever wants to pair. Asked at every handshake and stream.
+ * Who may connect: the devices of this network, pending ones too; with the key of an invite, a recovery key or a
+ * restore key, whoever wants to pair. Asked at every handshake and stream.
  *
  * A device that was revoked stays out, whatever the best chain says now.
  */
@@ -134,6 +134,7 @@ export function createGate(
   }
   const mayPair = (key: DeviceId): boolean =>
     index.usersOf(key).length > 0 ||
+    index.usersRestoredBy(key).length > 0 ||
     index.invitesOf(key).some(({ body }) => body.expires + EXPIRED_MS > clock.now())
   const allows = (device: DeviceId, role: PeerRole): boolean =>
     isMember(device) || (role === 'pair' && !isRevoked(device) && mayPair(device))

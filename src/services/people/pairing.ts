@@ -1,5 +1,6 @@
 /**
- * How this member answers those who want to be taken in: with the key of an invite, or with a recovery key.
+ * How this member answers those who want to be taken in: with the key of an invite, with a recovery key or a
+ * restore key.
  *
  * owns: which invite is good here and now, that it is not given to two at a time, the countersignature
  * does not own: streams (network/pair), storing (the chain service), what the chain makes of it
@@ -10,6 +11,7 @@ import {
   admissionOf,
   invitedMessage,
   RECOVERED_DOMAIN,
+  RESTORED_DOMAIN,
   sponsoredMessage,
 } from '../../chain/admissions.ts'
 import { decodeRecord } from '../../chain/codec.ts'
@@ -136,10 +138,13 @@ export function createPairing(
   ): Refusal | undefined => {
     if (record.network !== network) return 'OTHER_NETWORK'
     const { proof } = record.body
-    if (proof.type === 'recovery' && record.user !== null) {
+    if ((proof.type === 'recovery' || proof.type === 'restore') && record.user !== null) {
       const keyBytes = deviceKeyOf(key)
-      const message = admissionMessage(admissionOf(record), RECOVERED_DOMAIN)
-      const known = index.usersOf(key).some(({ id }) => id === record.user)
+      const byKit = proof.type === 'recovery'
+      const domain = byKit ? RECOVERED_DOMAIN : RESTORED_DOMAIN
+      const message = admissionMessage(admissionOf(record), domain)
+      const users = byKit ? index.usersOf(key) : index.usersRestoredBy(key)
+      const known = users.some(({ id }) => id === record.user)
       const good = keyBytes !== undefined && verifyEd25519(keyBytes, message, proof.signature)
       return known && good ? undefined : 'NOT_VALID'
     }
@@ -171,7 +176,7 @@ export function createPairing(
   return {
     greet: (key, wanted) => {
       if (wanted !== null && wanted !== network) return 'OTHER_NETWORK'
-      const [user] = index.usersOf(key)
+      const [user] = [...index.usersOf(key), ...index.usersRestoredBy(key)]
       if (user !== undefined) return hello(null, user.id)
       const found = usable(key)
       // Whoever has it in use may come again: what it claims then tells whether it is the same device.

@@ -30,6 +30,8 @@ export interface PeopleIndex {
   cancellationsOf(invite: RecordId): readonly RecordOf<'invite.cancel'>[]
   /** The users with this recovery key, as a device id, by their `user.create`. */
   usersOf(recoveryKey: DeviceId): readonly RecordOf<'user.create'>[]
+  /** The users with this restore key, likewise. */
+  usersRestoredBy(restoreKey: DeviceId): readonly RecordOf<'user.create'>[]
 }
 
 /** Records kept at a kilobyte each; above it only those of the best chain, which no flood can make. */
@@ -56,6 +58,7 @@ export function createPeopleIndex(components: {
   const inviteById = new Map<RecordId, RecordOf<'invite'>>()
   const cancellations = new Map<RecordId, RecordOf<'invite.cancel'>[]>()
   const recoveryKeys = new Map<DeviceId, RecordOf<'user.create'>[]>()
+  const restoreKeys = new Map<DeviceId, RecordOf<'user.create'>[]>()
   const listeners: ((record: SignedRecord) => void)[] = []
   const ends: (() => void)[] = []
 
@@ -66,6 +69,7 @@ export function createPeopleIndex(components: {
     switch (record.type) {
       case 'user.create':
         put(recoveryKeys, deviceIdOf(record.body.recoveryKey), record)
+        put(restoreKeys, deviceIdOf(record.body.restoreKey), record)
         addAdmission(record)
         break
       case 'device.add':
@@ -112,6 +116,7 @@ export function createPeopleIndex(components: {
     invites: () => [...inviteById.values()],
     cancellationsOf: (invite) => cancellations.get(invite) ?? [],
     usersOf: (key) => recoveryKeys.get(key) ?? [],
+    usersRestoredBy: (key) => restoreKeys.get(key) ?? [],
   }
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { CairnNode } from '../../../src/node/node.ts'
+import { destinationsFrom } from '../../../src/services/backup/from-environment.ts'
 import { encodeLegacy } from '../../../src/services/legacy/container.ts'
 import { until } from '../network/nodes.ts'
 import {
@@ -27,7 +28,8 @@ describe('the OpenAPI document', function () {
 
   before(async () => {
     people = await createPeopleNetwork()
-    adaNode = await people.start('Ada')
+    const { plans, faults } = destinationsFrom({ CAIRN_BACKUP_FOLDER: people.dirOf('second disk') })
+    adaNode = await people.start('Ada', { backups: { plans, faults, given: {} } })
     ada = await createCheckedApi(adaNode)
     benNode = await joined('Ben', 'member')
     ben = await createCheckedApi(benNode)
@@ -196,6 +198,35 @@ describe('the OpenAPI document', function () {
     await ada.call('GET', '/api/v1/passphrase')
     await ada.call('PUT', '/api/v1/passphrase', { json: { passphrase: 'correct horse' } })
     await ada.call('DELETE', '/api/v1/passphrase')
+  })
+
+  it('backups', async () => {
+    const BACKUPS = '/api/v1/backups'
+    await until(() => adaNode.identity.user !== null, 'Ada has a user', WAIT_MS)
+    const { json } = await ada.call('POST', BACKUPS, { json: { name: 'by hand' }, status: 201 })
+    assert.equal(json.outcomes[0].saved.name, 'by hand')
+    const manual = { json: { admin_id: 1 } }
+    const { json: told } = await ada.call('POST', '/admin/manual-backup', manual)
+    assert.equal(told.message, 'Manual backup completed!')
+    const { json: listed } = await ada.call('GET', BACKUPS)
+    assert.ok(listed.items.length >= 1 && listed.problems.length === 0)
+    await ada.call('POST', `${BACKUPS}/{id}/verify`, { params: ['newest'] })
+    await ada.call('POST', `${BACKUPS}/{id}/restore`, { params: ['newest'] })
+    await ada.call('POST', `${BACKUPS}/drill`, { json: {} })
+    await ada.call('POST', `${BACKUPS}/prune`, { json: { destination: 'folder' } })
+    const { json: key } = await ada.call('POST', `${BACKUPS}/key`)
+    assert.match(key.identity, /^AGE-SECRET-KEY-1/)
+    await ada.call('PUT', `${BACKUPS}/passphrase`, { json: { passphrase: 'correct horse' } })
+    const { json: status } = await ada.call('GET', '/api/v1/status')
+    const [place] = status.backups.destinations
+    assert.equal(place.verified.code, null)
+    assert.equal(place.drilled.code, null)
+    const { text } = await ada.call('GET', '/metrics')
+    assert.match(text, /cairn_backup_drilled_ok\{destination="[^"]+"\} 1/)
+    const { json: checks } = await ada.call('GET', '/api/v1/checks')
+    const names = checks.items.filter(({ name }: { name: string }) => name.startsWith('backups'))
+    assert.equal(names[0]?.result, 'ok', JSON.stringify(names))
+    await ada.call('POST', `${BACKUPS}/{id}/verify`, { params: ['nothing'], status: 404 })
   })
 
   it('errors', async () => {

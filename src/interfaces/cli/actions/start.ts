@@ -1,6 +1,7 @@
 /** `start`: in this process, detached, or as a network of three for trying out. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { messageOf } from '../../../common/errors.ts'
 import type { Logger } from '../../../common/logger.ts'
 import { type LoadedConfig, loadConfig, property } from '../../config/load.ts'
 import { IDLE_KEYS, type PartialConfig } from '../../config/schema.ts'
@@ -8,6 +9,7 @@ import type { Daemon } from '../../daemon.ts'
 import { interfaceError } from '../../errors.ts'
 import { fromText } from '../../json-schema.ts'
 import { type LogFile, openLogFile } from '../../log-file.ts'
+import { backupOptions } from '../backup-options.ts'
 import { nodeLogger, stopRequest, stopWithin } from '../node-run.ts'
 import { passphraseForStart } from '../passphrase.ts'
 import type { Options } from '../register.ts'
@@ -71,7 +73,12 @@ export async function startAfter(
 
 /** The arguments of `start` with the flags of another command that has the same. */
 function startArguments({ dataDir, json, quiet }: Session, options: Options): string[] {
-  const flags = Object.keys({ ...FLAGS, passphraseFile: '' }).flatMap((flag) => {
+  const flags = Object.keys({
+    ...FLAGS,
+    passphraseFile: '',
+    recoveryWordsFile: '',
+    backupPassphraseFile: '',
+  }).flatMap((flag) => {
     const value = options[flag]
     if (value === undefined || typeof value === 'boolean') return []
     const name = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
@@ -114,7 +121,8 @@ async function runNode(
       const { startDaemon } = await import('../../daemon.ts')
       const passphrase = passphraseForStart(session, options)
       const config = loaded.values
-      return startDaemon({ logger }, { dataDir, version, config, passphrase }, signal)
+      const backups = await backupOptions(session, loaded, options)
+      return startDaemon({ logger }, { dataDir, version, config, passphrase, backups }, signal)
     })
   } catch (error) {
     log.close()
@@ -128,6 +136,9 @@ async function runNode(
   })
   tellParent(startDocument(told))
   await stopRequest(daemon, signal)
+  if (signal.aborted) {
+    logger.info('Received a signal to stop', { signal: messageOf(signal.reason) })
+  }
   session.note('stopping…')
   await stopWithin([daemon])
   log.close()

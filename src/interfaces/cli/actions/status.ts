@@ -2,6 +2,7 @@
 
 import { count } from '../../../common/plural.ts'
 import type { FullStatus } from '../../http/api.ts'
+import { backupsText } from '../backups-text.ts'
 import { duration, fields, printable, size, time } from '../format.ts'
 import type { Session } from '../session.ts'
 import { nameOf } from '../states.ts'
@@ -55,5 +56,6 @@ function statusText(status: FullStatus): string {
       '! Nobody has typed the words of your recovery kit yet. Without them, and without your devices, you are locked out: cairn recovery show, then cairn recovery test',
     )
   }
-  return [text, ...warnings].join('\n')
+  const backups = backupsText(status.backups)
+  return [text, backups, ...warnings].filter((part) => part !== '').join('\n')
 }

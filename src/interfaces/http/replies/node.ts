@@ -81,6 +81,7 @@ export const nodeReplies = {
     now: time,
     memory: count,
     recovery: ref('Recovery'),
+    backups: ref('Backups'),
     urls: object<FullStatus['urls']>({ api: nullable(text), gateway: nullable(text) }),
   }),
   Check: object<Check>({

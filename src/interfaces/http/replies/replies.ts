@@ -1,10 +1,11 @@
 /** All schemas of answers, by the names that routes call them by. */
+import { backupReplies } from './backups.ts'
 import { chainReplies } from './chain.ts'
 import { list, nullable, type ReplySchema, ref, text, words } from './describe.ts'
 import { fileReplies } from './files.ts'
 import { eventReplies, nodeReplies, progressReplies } from './node.ts'
 
-const NAMED = { ...nodeReplies, ...fileReplies, ...chainReplies }
+const NAMED = { ...nodeReplies, ...fileReplies, ...chainReplies, ...backupReplies }
 
 export type ReplyName = keyof typeof NAMED
 /** One thing; or a list `{items}`; or a page of one, `{items, next}`. */

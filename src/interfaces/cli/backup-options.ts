@@ -1,0 +1,90 @@
+/** Where backups go and what opens them, from the environment, files and, at a terminal, a person. */
+import { messageOf } from '../../common/errors.ts'
+import { secretFromWords } from '../../common/mnemonic.ts'
+import type { BackupOptions, BackupSecrets } from '../../node/options.ts'
+import type { LoadedConfig } from '../config/load.ts'
+import { interfaceError } from '../errors.ts'
+import { ask, canAsk } from './input.ts'
+import { passphraseInFile } from './passphrase.ts'
+import type { Options } from './register.ts'
+import type { Session } from './session.ts'
+
+const MAX_WORDS_TEXT = 8192
+/** Words of a recovery kit: so many are no passphrase. */
+const KIT_WORDS = 24
+
+/** @throws CONFIG_UNREADABLE, WORDS_COUNT, WORDS_UNKNOWN, WORDS_CHECKSUM */
+export async function backupOptions(
+  session: Session,
+  { values }: LoadedConfig,
+  options: Options,
+): Promise<BackupOptions> {
+  const { environment } = session
+  const folder = values.backup_folder
+  const { destinationsFrom } = await import('../../services/backup/from-environment.ts')
+  const { plans, faults } = destinationsFrom({
+    ...environment,
+    ...(folder === undefined ? {} : { CAIRN_BACKUP_FOLDER: folder }),
+  })
+  const { backup_keep_last: last, backup_keep_days: days } = values
+  const retention = {
+    ...(last === undefined ? {} : { last }),
+    ...(days === undefined ? {} : { days }),
+  }
+  const { PRICES } = await import('../../services/backup/prices.ts')
+  const prices = Object.entries(values.backup_prices ?? {}).map(([kind, given]) => [
+    kind,
+    { ...PRICES[kind as keyof typeof PRICES], ...(given as object) },
+  ])
+  return {
+    plans,
+    faults,
+    given: await givenSecrets(session, options),
+    ask: canAsk(session) ? () => askSecrets(session) : undefined,
+    newNetwork: options.newNetwork === true,
+    retention: Object.keys(retention).length === 0 ? undefined : retention,
+    prices: Object.fromEntries(prices),
+  }
+}
+
+/** What files and the environment say; flags first. */
+export async function givenSecrets(session: Session, options: Options): Promise<BackupSecrets> {
+  const { environment } = session
+  const passphraseFile =
+    textOf(options.backupPassphraseFile) ?? textOf(environment.CAIRN_BACKUP_PASSPHRASE_FILE)
+  const passphrase =
+    passphraseFile === undefined
+      ? textOf(environment.CAIRN_BACKUP_PASSPHRASE)
+      : passphraseInFile(passphraseFile)
+  const wordsFile =
+    textOf(options.recoveryWordsFile) ?? textOf(environment.CAIRN_RECOVERY_WORDS_FILE)
+  const words =
+    wordsFile === undefined
+      ? textOf(environment.CAIRN_RECOVERY_WORDS)
+      : await wordsInFile(wordsFile)
+  return {
+    ...(passphrase === undefined ? {} : { passphrase }),
+    ...(words === undefined ? {} : { kit: secretFromWords(words) }),
+  }
+}
+
+const textOf = (value: Options[string]): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined
+
+async function wordsInFile(path: string): Promise<string> {
+  const { readFile } = await import('node:fs/promises')
+  try {
+    return (await readFile(path, 'utf8')).slice(0, MAX_WORDS_TEXT)
+  } catch (error) {
+    throw interfaceError('CONFIG_UNREADABLE', { path, why: messageOf(error) }, error)
+  }
+}
+
+async function askSecrets(session: Session): Promise<BackupSecrets> {
+  session.note(
+    'There are backups. Their passphrase opens them, or the 24 words of the recovery kit.',
+  )
+  const answer = (await ask(session, 'Passphrase or words: ', { hidden: true })).trim()
+  const isKit = answer.split(/\s+/).length >= KIT_WORDS
+  return isKit ? { kit: secretFromWords(answer) } : { passphrase: answer }
+}

@@ -1,0 +1,39 @@
+/** What a person reads of backups. */
+import type { BackupsStatus } from '../http/api.ts'
+import { printable, size, table, time } from './format.ts'
+
+/** What `status` and `backup` tell of backups. */
+export function backupsText({ destinations, warnings, faults }: BackupsStatus): string {
+  const lines = destinations.map((each) => {
+    const { newest, stored, verified, drilled, monthly } = each
+    return [
+      each.destination,
+      newest === null ? 'nothing yet' : time(newest.time),
+      stored === null ? '-' : `${stored.backups}, ${size(stored.bytes)}`,
+      stored === null || stored.backups === 0 ? '-' : size(stored.average),
+      verified === null
+        ? 'never'
+        : `${time(verified.time)}${verified.code === null ? '' : ` ${verified.code}`}`,
+      drilled === null
+        ? 'never'
+        : `${time(drilled.time)}${drilled.code === null ? '' : ` ${drilled.code}`}`,
+      monthly === null ? '-' : `$${monthly.toFixed(monthly < 1 ? 4 : 2)}`,
+      each.lastError !== null
+        ? `fails (${each.lastError.code})`
+        : each.behind
+          ? 'writing'
+          : 'complete',
+    ]
+  })
+  const shown =
+    lines.length === 0
+      ? []
+      : [
+          table(
+            ['backups to', 'newest', 'stored', 'each', 'verified', 'practised', 'a month', 'state'],
+            lines,
+          ),
+        ]
+  const loud = [...warnings, ...faults.map(({ message }) => message)]
+  return [...shown, ...loud.map((each) => `! ${printable(each)}`)].join('\n')
+}

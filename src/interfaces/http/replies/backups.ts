@@ -1,0 +1,96 @@
+/** The answers of the routes of backups. */
+import type { BackupView } from '../../../services/backup/listing.ts'
+import type { BackupsStatus, DestinationStatus } from '../../../services/backup/overview.ts'
+import {
+  anything,
+  cid,
+  count,
+  flag,
+  list,
+  nullable,
+  number,
+  object,
+  ref,
+  text,
+  time,
+  words,
+} from './describe.ts'
+
+const kind = words('folder', 'postgres', 's3', 'gcs', 'ipfs')
+const proof = () =>
+  nullable(object<NonNullable<DestinationStatus['verified']>>({ time, code: nullable(text) }))
+const problems = list(anything('{destination, object, code, message}'))
+const outcomes = list(anything('{destination, saved, problem}'))
+
+export const backupReplies = {
+  BackupDestination: object<DestinationStatus>({
+    destination: text,
+    kind,
+    newest: nullable(
+      object<NonNullable<DestinationStatus['newest']>>({ name: text, time, size: nullable(count) }),
+    ),
+    lastError: nullable(
+      object<NonNullable<DestinationStatus['lastError']>>({ code: text, message: text, time }),
+    ),
+    failures: count,
+    behind: flag,
+    verified: proof(),
+    drilled: proof(),
+    stored: nullable(
+      object<NonNullable<DestinationStatus['stored']>>({
+        backups: count,
+        bytes: count,
+        average: count,
+        seen: time,
+      }),
+    ),
+    written: object<DestinationStatus['written']>({ backups: count, bytes: count }),
+    monthly: nullable(number),
+  }),
+  Backups: object<BackupsStatus>({
+    configured: flag,
+    warnings: list(text),
+    faults: list(object<BackupsStatus['faults'][number]>({ code: text, message: text })),
+    key: words('kit', 'key', 'none'),
+    destinations: list(ref('BackupDestination')),
+  }),
+  Backup: object<BackupView>({
+    destination: text,
+    kind,
+    object: text,
+    cid,
+    number: count,
+    name: text,
+    manual: flag,
+    time,
+    height: count,
+    size: count,
+  }),
+  BackupList: object<{ items: readonly object[]; problems: readonly object[] }>({
+    items: list(ref('Backup')),
+    problems,
+  }),
+  BackupOutcomes: object<{ outcomes: readonly object[] }>({ outcomes }),
+  ManualBackup: object<{ message: string; outcomes: readonly object[] }>({
+    message: text,
+    outcomes,
+  }),
+  BackupResults: object<{ items: readonly object[] }>({
+    items: list(anything('what was found at a destination, or {destination, code, message}')),
+  }),
+  BackupKey: object<{ identity: string; recipient: string }>({ identity: text, recipient: text }),
+  BackupProblems: object<{ problems: readonly object[] }>({ problems }),
+  RestoredBackup: object<{
+    tip: string
+    height: number
+    sources: readonly object[]
+    records: number
+    problems: readonly object[]
+  }>({
+    tip: cid,
+    height: count,
+    sources: list(anything('{destination, object}')),
+    records: count,
+    problems,
+  }),
+}

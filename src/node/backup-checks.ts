@@ -1,0 +1,80 @@
+/** What `doctor` says of backups: what is wrong with them, and what to do. */
+import {
+  type BackupsStatus,
+  type DestinationStatus,
+  NOT_CONFIGURED,
+} from '../services/backup/overview.ts'
+import type { Check } from './check.ts'
+
+/** What to do about a code; what is not here says it in its own message. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  DESTINATION_UNREACHABLE:
+    'See whether the service runs and whether this computer reaches it: address, port, firewall, TLS. For PostgreSQL: psql "$DATABASE_URL" -c "select 1". What is missing there is written by itself as soon as it answers.',
+  DESTINATION_SLOW:
+    'See whether the service is overloaded or the line is slow; other destinations are not held up by it.',
+  DESTINATION_REFUSED:
+    'Check the credentials and what they may do: PostgreSQL has to let the user create and write tables; a bucket has to allow get, put, list and delete; a key of Pinata needs pinFileToIPFS, pinList and unpin.',
+  DESTINATION_FULL:
+    'Make room there, or keep fewer backups: cairn config set backup_keep_last 5, then cairn backup prune',
+  DESTINATION_TOO_LARGE: 'Let the service take objects of 4 MiB, or use another destination.',
+  DESTINATION_VARIABLE:
+    'Set the variable that is named, or take the others of this destination away.',
+  DESTINATION_SETTING: 'Correct the variable that is named.',
+  BACKUP_NO_RECIPIENT:
+    'Let a device that has the recovery kit write a backup there first, or restore on this one with the kit.',
+}
+
+export function backupChecks(status: BackupsStatus): Check[] {
+  const { configured, faults, destinations, key } = status
+  const name = 'backups'
+  if (!configured) {
+    const warned = status.warnings.includes(NOT_CONFIGURED)
+    if (!warned) return []
+    const remedy =
+      'Set one destination (the second disk is the simplest: CAIRN_BACKUP_FOLDER=/mnt/data/backups), start again, then: cairn backup create && cairn backup drill'
+    return [{ name, result: 'warning', says: NOT_CONFIGURED, remedy }]
+  }
+  const checks: Check[] = faults.map(({ code, message }) => ({
+    name,
+    result: 'failed',
+    says: message,
+    remedy: REMEDIES[code] ?? null,
+  }))
+  if (key === 'none') {
+    checks.push({
+      name,
+      result: 'warning',
+      says: 'No key of the backups is on this device: it writes them, and can neither read nor practise them.',
+      remedy: 'Practise on the device that has the recovery kit: cairn backup drill',
+    })
+  }
+  for (const each of destinations) checks.push(...destinationChecks(each))
+  return checks
+}
+
+function destinationChecks(status: DestinationStatus): Check[] {
+  const { destination, lastError, newest, verified, drilled, behind } = status
+  const name = `backups to ${destination}`
+  if (lastError !== null) {
+    const says = `${lastError.message} Failures since the last success: ${status.failures}.`
+    const result = newest === null ? 'failed' : 'warning'
+    return [{ name, result, says, remedy: REMEDIES[lastError.code] ?? null }]
+  }
+  const checks: Check[] = []
+  const proof = (what: string, found: typeof verified, remedy: string): void => {
+    if (found === null) {
+      checks.push({ name, result: 'warning', says: `never ${what} yet`, remedy })
+    } else if (found.code !== null) {
+      checks.push({ name, result: 'failed', says: `last ${what} with ${found.code}`, remedy })
+    }
+  }
+  if (newest === null) {
+    const says = behind ? 'the first backup is on its way' : 'nothing was written there yet'
+    return [{ name, result: 'warning', says, remedy: 'cairn backup create' }]
+  }
+  proof('verified', verified, `cairn backup verify "${destination}"`)
+  proof('restored for practice', drilled, `cairn backup drill "${destination}"`)
+  if (checks.length > 0) return checks
+  const says = `the newest is of ${new Date(newest.time).toISOString()}; it was read and restored for practice`
+  return [{ name, result: 'ok', says, remedy: null }]
+}

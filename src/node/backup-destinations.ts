@@ -1,0 +1,67 @@
+/** The destinations of the configuration, opened; what cannot be opened is a fault, and keeps no other from working. */
+import { join } from 'node:path'
+import type { Clock } from '../common/clock.ts'
+import { CairnError, codeOf, messageOf } from '../common/errors.ts'
+import type { Logger } from '../common/logger.ts'
+import type { Destination } from '../services/backup/destination.ts'
+import { createCidFile } from '../services/backup/destinations/cids.ts'
+import { createFolderDestination } from '../services/backup/destinations/folder.ts'
+import { manifestNumber } from '../services/backup/manifest.ts'
+import type { BackupOptions } from './options.ts'
+
+/** Where the CIDs of backups on IPFS are kept in the data directory. */
+export const CID_FILE = 'backup-cids.json'
+
+export interface OpenedDestinations {
+  readonly destinations: readonly Destination[]
+  /** Of the configuration, and of those that did not open. */
+  readonly faults: readonly CairnError[]
+  close(): Promise<void>
+}
+
+/**
+ * @param dataDir - undefined: nothing is written, so no CID is kept there
+ */
+export async function openDestinations(
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+  { plans, faults }: Pick<BackupOptions, 'plans' | 'faults'>,
+  dataDir: string | undefined,
+): Promise<OpenedDestinations> {
+  const destinations: Destination[] = []
+  const found = [...faults]
+  const cidKeepers =
+    dataDir === undefined
+      ? []
+      : [
+          createCidFile({
+            folder: createFolderDestination({ clock }, { path: join(dataDir) }),
+            file: CID_FILE,
+          }),
+        ]
+  for (const plan of plans) {
+    try {
+      const opened = await plan.open({
+        clock,
+        logger,
+        cidKeepers,
+        isRestorePoint: (name) => manifestNumber(name) !== undefined,
+        content: async () => {
+          const { createContentProvider } = await import('../network/content-provider.ts')
+          return createContentProvider({ clock, logger }, { listen: ['/ip4/0.0.0.0/tcp/0'] })
+        },
+      })
+      destinations.push(opened)
+    } catch (error) {
+      const fault =
+        error instanceof CairnError ? error : new CairnError(codeOf(error), messageOf(error))
+      found.push(fault)
+    }
+  }
+  return {
+    destinations,
+    faults: found,
+    close: async () => {
+      await Promise.allSettled(destinations.map((each) => each.close()))
+    },
+  }
+}

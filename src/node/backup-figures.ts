@@ -1,0 +1,194 @@
+/** What stands at the destinations and what it costs, looked at now and then; and whether the passphrase is there. */
+import type { NetworkId } from '../chain/ids.ts'
+import { toHex, utf8 } from '../common/bytes.ts'
+import type { Clock } from '../common/clock.ts'
+import { hkdf } from '../common/crypto.ts'
+import { codeOf } from '../common/errors.ts'
+import type { Logger } from '../common/logger.ts'
+import type { Backups } from '../services/backup/backups.ts'
+import type { Problem } from '../services/backup/catalog.ts'
+import type { Destination } from '../services/backup/destination.ts'
+import { boundedCalls } from '../services/backup/destination-calls.ts'
+import type { BackupKey } from '../services/backup/keys.ts'
+import { manifestNumber, manifestTime } from '../services/backup/manifest.ts'
+import type { DestinationStatus } from '../services/backup/overview.ts'
+import { monthlyCost, PRICES, type PriceTable, pricedAs } from '../services/backup/prices.ts'
+import { DEFAULT_RETENTION, type RetentionPolicy } from '../services/backup/retention.ts'
+import type { ChainStore } from '../storage/chain-store.ts'
+
+const HOUR_MS = 3_600_000
+const MONTH_MS: number = 30 * 24 * HOUR_MS
+/** Calls that write, for each backup: the segment, the manifest, a list now and then. */
+const WRITES_PER_BACKUP = 3
+/** Milliseconds without a success after which a destination is warned of. */
+const LATE_MS: number = HOUR_MS
+const DAYS_MS = 86_400_000
+/** A proof is late when it is two days older than it should be: 1 for a verification, 7 for a drill. */
+const VERIFY_LATE_MS: number = 3 * DAYS_MS
+const DRILL_LATE_MS: number = 9 * DAYS_MS
+
+export interface BackupFigures {
+  readonly hasKey: boolean
+  destinations(): readonly DestinationStatus[]
+  warnings(): readonly string[]
+  /** Asks all destinations what is there; one that does not answer keeps its figures of before. */
+  look(signal: AbortSignal): Promise<void>
+  /** Sets the passphrase of the environment where it is not set yet. */
+  keepPassphrase(signal: AbortSignal): Promise<void>
+  passphraseIsSet(passphrase: string, problems: readonly Problem[]): void
+}
+
+export function createFigures(
+  components: {
+    readonly backups: Backups
+    readonly destinations: readonly Destination[]
+    readonly store: Pick<ChainStore, 'meta' | 'setMeta'>
+    readonly clock: Clock
+    readonly logger: Logger
+  },
+  init: {
+    readonly network: NetworkId
+    readonly key: BackupKey | undefined
+    readonly passphrase: string | undefined
+    readonly prices: Partial<PriceTable> | undefined
+  },
+): BackupFigures {
+  const { backups, destinations, store, clock, logger } = components
+  const { key } = init
+  const startedAt = clock.now()
+  const prices: PriceTable = { ...PRICES, ...init.prices }
+  type Stored = NonNullable<DestinationStatus['stored']> & { readonly newestTime: number }
+  const stored = new Map<string, Stored>()
+
+  const look = async (given: Destination, signal: AbortSignal): Promise<void> => {
+    const objects = await boundedCalls(given, clock).list(`${init.network}/`, signal)
+    const manifests = objects.filter(({ name }) => manifestNumber(name) !== undefined)
+    const bytes = objects.reduce((sum, { size }) => sum + size, 0)
+    stored.set(given.name, {
+      backups: manifests.length,
+      bytes,
+      average: manifests.length === 0 ? 0 : Math.round(bytes / manifests.length),
+      seen: clock.now(),
+      newestTime: Math.max(0, ...manifests.slice(-100).map(({ name }) => manifestTime(name))),
+    })
+  }
+
+  const slotName = (destination: string): string => `backup/slot/${destination}`
+  /** Says which passphrase was set, and nothing about it to whoever has not the key. */
+  const slotMark = (passphrase: string): string =>
+    key === undefined
+      ? ''
+      : toHex(hkdf(key.secret, utf8(passphrase), utf8('cairn/slot-mark/1'), 16))
+  const isSet = (destination: string, passphrase: string): boolean => {
+    const mark = store.meta(slotName(destination))
+    return mark !== undefined && new TextDecoder().decode(mark) === slotMark(passphrase)
+  }
+  const passphraseIsSet = (passphrase: string, problems: readonly Problem[]): void => {
+    for (const { name } of destinations) {
+      if (problems.some(({ destination }) => destination === name)) continue
+      store.setMeta(slotName(name), utf8(slotMark(passphrase)))
+    }
+  }
+
+  const monthly = (destination: Destination, written: number): number | null => {
+    const found = stored.get(destination.name)
+    if (found === undefined) return null
+    const hours = Math.max(HOUR_MS, clock.now() - startedAt)
+    const writes = (written * WRITES_PER_BACKUP * MONTH_MS) / hours
+    const price = prices[pricedAs(destination.kind, destination.name)]
+    const reads = found.backups * (MONTH_MS / DAYS_MS)
+    return monthlyCost(price, { bytes: found.bytes, writes, reads })
+  }
+
+  const statuses = (): DestinationStatus[] =>
+    backups.status().map((state) => {
+      const { name, kind, lastSaved, lastError, failures, behind } = state
+      const found = stored.get(name)
+      const destination = destinations.find((each) => each.name === name)
+      const seen = found?.newestTime ?? 0
+      const newest =
+        lastSaved !== undefined
+          ? { name: lastSaved.name, time: lastSaved.time, size: lastSaved.size }
+          : seen > 0
+            ? { name: `Backup ${new Date(seen).toISOString()}`, time: seen, size: null }
+            : null
+      const proof = (one: typeof state.verified) =>
+        one === undefined ? null : { time: one.time, code: one.code }
+      const { newestTime: _, ...figures } = found ?? { newestTime: 0 }
+      return {
+        destination: name,
+        kind,
+        newest,
+        lastError: lastError ?? null,
+        failures,
+        behind,
+        verified: proof(state.verified),
+        drilled: proof(state.drilled),
+        stored: found === undefined ? null : (figures as Stored),
+        written: { backups: state.backups, bytes: state.bytes },
+        monthly: destination === undefined ? null : monthly(destination, state.backups),
+      }
+    })
+
+  return {
+    hasKey: key !== undefined,
+    destinations: statuses,
+    warnings: () => {
+      const now = clock.now()
+      const found: string[] = []
+      for (const { destination, failures, lastError, newest, verified, drilled } of statuses()) {
+        const since = newest?.time ?? startedAt
+        if (failures > 0 && lastError !== null) {
+          const late = now - since >= LATE_MS ? ' NOTHING WAS SAVED THERE FOR AN HOUR.' : ''
+          found.push(`Backups to ${destination} fail: ${lastError.message}${late}`)
+        }
+        if (verified !== null && verified.code !== null) {
+          found.push(
+            `A backup at ${destination} was damaged (${verified.code}); a full one follows.`,
+          )
+        }
+        if (drilled !== null && drilled.code !== null) {
+          found.push(`The restore for practice from ${destination} failed (${drilled.code}).`)
+        }
+        if (verified !== null && now - verified.time > VERIFY_LATE_MS) {
+          found.push(`Nobody has read the backups at ${destination} for days.`)
+        }
+        if (drilled !== null && now - drilled.time > DRILL_LATE_MS) {
+          found.push(`No restore from ${destination} was practised for more than a week.`)
+        }
+      }
+      return found
+    },
+    look: async (signal) => {
+      const looks = destinations.map((each) => look(each, signal))
+      for (const result of await Promise.allSettled(looks)) {
+        if (result.status === 'rejected' && !signal.aborted) {
+          logger.debug('A destination could not be looked at', { code: codeOf(result.reason) })
+        }
+      }
+    },
+    keepPassphrase: async (signal) => {
+      const { passphrase } = init
+      if (passphrase === undefined || key === undefined || signal.aborted) return
+      if (destinations.every(({ name }) => isSet(name, passphrase))) return
+      try {
+        passphraseIsSet(passphrase, await backups.setPassphrase(passphrase, signal))
+      } catch (error) {
+        if (!signal.aborted) logger.warn('The passphrase was not set', { code: codeOf(error) })
+      }
+    },
+    passphraseIsSet,
+  }
+}
+
+/** The policy of the configuration for every destination that keeps more than the latest. */
+export function retentionOf(
+  destinations: readonly Destination[],
+  policy: RetentionPolicy | undefined,
+): Readonly<Record<string, RetentionPolicy>> {
+  if (policy === undefined) return {}
+  const meant = destinations.filter(({ kind }) => DEFAULT_RETENTION[kind].days !== undefined)
+  return Object.fromEntries(
+    meant.map(({ kind, name }) => [name, { ...DEFAULT_RETENTION[kind], ...policy }]),
+  )
+}

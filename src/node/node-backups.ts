@@ -1,0 +1,312 @@
+/**
+ * The backups of a node: the destinations of its configuration, opened when it starts, and what is told of them.
+ *
+ * owns: where the key comes from, when destinations open, the figures
+ * does not own: what is written, when, and what is brought back (services/backup)
+ *
+ * Without a destination nothing of it is loaded.
+ */
+import { type NetworkParams, networkIdOf } from '../chain/params.ts'
+import type { Clock } from '../common/clock.ts'
+import { type CairnError, codeOf, messageOf } from '../common/errors.ts'
+import type { Events } from '../common/events.ts'
+import type { Startable } from '../common/lifecycle.ts'
+import type { Logger } from '../common/logger.ts'
+import type { Backups, SaveOutcome } from '../services/backup/backups.ts'
+import type { Problem } from '../services/backup/catalog.ts'
+import type { Destination } from '../services/backup/destination.ts'
+import type { Drilled } from '../services/backup/drill.ts'
+import { backupError } from '../services/backup/errors.ts'
+import type { BackupKey } from '../services/backup/keys.ts'
+import type { BackupView } from '../services/backup/listing.ts'
+import { type BackupsStatus, NOT_CONFIGURED } from '../services/backup/overview.ts'
+import type { Restored, Selection } from '../services/backup/restore.ts'
+import type { Cleaned } from '../services/backup/retention.ts'
+import type { Owner } from '../services/backup/standing.ts'
+import type { Verified } from '../services/backup/verify.ts'
+import type { ChainService } from '../services/chain/chain-service.ts'
+import type { Verifier } from '../services/chain/intake.ts'
+import type { Signer } from '../services/chain/own-records.ts'
+import type { NodeEvents } from '../services/events.ts'
+import type { ChainStore } from '../storage/chain-store.ts'
+import type { Keystore } from '../storage/keystore.ts'
+import type { BackupFigures } from './backup-figures.ts'
+import type { BackupOptions } from './options.ts'
+
+/** Milliseconds that the start waits for backups of a chain whose database was damaged. */
+const REPAIR_MS = 60_000
+/** Milliseconds until what stands at the destinations is looked at, and between two looks. */
+const FIRST_LOOK_MS = 5_000
+const LOOK_MS = 3_600_000
+
+export interface NodeBackups extends Startable {
+  status(): BackupsStatus
+  /** A backup by hand. @throws BACKUP_NOT_CONFIGURED, DESTINATION_UNKNOWN */
+  create(
+    request: {
+      readonly name: string
+      readonly destination?: string | undefined
+      readonly full?: boolean
+    },
+    signal: AbortSignal,
+  ): Promise<{ readonly outcomes: readonly SaveOutcome[] }>
+  /** The newest first. @throws BACKUP_NOT_CONFIGURED */
+  list(
+    signal: AbortSignal,
+  ): Promise<{ readonly items: readonly BackupView[]; readonly problems: readonly Problem[] }>
+  /**
+   * Reads backups from their destination.
+   *
+   * @param id - of a backup, or a destination's name or kind; undefined: the newest of each destination
+   * @throws BACKUP_NOT_CONFIGURED, BACKUP_NONE
+   */
+  verify(id: string | undefined, signal: AbortSignal): Promise<readonly (Verified | Problem)[]>
+  /** Restores for practice. @throws as `verify` */
+  drill(
+    destination: string | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly (Drilled | Problem)[]>
+  /** Removes what retention does not want. @throws as `verify` */
+  prune(
+    destination: string | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly ((Cleaned & { readonly destination: string }) | Problem)[]>
+  /** Takes in what backups hold; never goes back. @throws BACKUP_NOT_CONFIGURED, BACKUP_BEHIND, BACKUP_NONE */
+  restore(selection: Selection, signal: AbortSignal): Promise<Restored>
+  /** Lets a passphrase open the backups. @throws BACKUP_NOT_CONFIGURED, BACKUP_KEY_MISSING */
+  setPassphrase(passphrase: string, signal: AbortSignal): Promise<readonly Problem[]>
+  /** The key of the backups, as `age` reads it. @throws BACKUP_KEY_MISSING */
+  key(): Promise<Pick<BackupKey, 'identity' | 'recipient'>>
+}
+
+export interface NodeBackupsComponents {
+  readonly chain: ChainService
+  readonly store: ChainStore
+  readonly signer: Signer
+  readonly verifier: Verifier
+  readonly events: Events<NodeEvents>
+  readonly keystore: Keystore
+  /** What brings the user back. */
+  readonly person: Owner['person']
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export function createNodeBackups(
+  components: NodeBackupsComponents,
+  init: {
+    readonly params: NetworkParams
+    readonly dataDir: string
+    /** Undefined: a node without backups. */
+    readonly options: BackupOptions | undefined
+    /** The database was damaged, or is gone: what backups hold is taken in before anything else. */
+    readonly damaged: boolean
+  },
+): NodeBackups {
+  const { chain, keystore, clock } = components
+  const { options } = init
+  const logger = components.logger.child('backup')
+  const network = networkIdOf(init.params)
+  const isConfigured = options !== undefined && options.plans.length + options.faults.length > 0
+  let running: { readonly backups: Backups; readonly figures: BackupFigures } | undefined
+  let faults: readonly CairnError[] = options?.faults ?? []
+  let stopping = new AbortController()
+  let cancelLook = (): void => {}
+  let chores: Promise<void> = Promise.resolve()
+
+  const keyHere = async (): Promise<BackupKey | undefined> => {
+    const { backupKeyOf, backupKeyOfKit } = await import('../services/backup/keys.ts')
+    const kit = keystore.get('recovery')
+    if (kit !== undefined) return backupKeyOfKit(kit)
+    const secret = keystore.get('backup')
+    return secret === undefined ? undefined : backupKeyOf(secret)
+  }
+
+  /** Where a passphrase is given and no key is here, the key that it opens; kept then. */
+  const keyFrom = async (destinations: readonly Destination[]): Promise<BackupKey | undefined> => {
+    const here = await keyHere()
+    const passphrase = options?.given.passphrase
+    if (here !== undefined || passphrase === undefined) return here
+    const { openSlot } = await import('../services/backup/slots.ts')
+    const { boundedCalls } = await import('../services/backup/destination-calls.ts')
+    for (const destination of destinations) {
+      try {
+        const key = await openSlot(boundedCalls(destination, clock), passphrase, stopping.signal)
+        keystore.put('backup', key.secret)
+        return key
+      } catch (error) {
+        logger.debug('No key by the passphrase', { code: codeOf(error) })
+      }
+    }
+    return undefined
+  }
+
+  const repair = async (backups: Backups): Promise<void> => {
+    const limit = AbortSignal.any([stopping.signal, AbortSignal.timeout(REPAIR_MS)])
+    try {
+      const { height, records, sources } = await backups.restore({}, limit)
+      const from = sources.map(({ destination }) => destination).join(', ')
+      logger.warn('Taken over from backups', { height, records, from })
+    } catch (error) {
+      const level = codeOf(error) === 'BACKUP_NONE' ? 'info' : 'warn'
+      logger[level]('Nothing was taken over from backups', {
+        code: codeOf(error),
+        why: messageOf(error),
+      })
+    }
+  }
+
+  const look = (after: number): void => {
+    cancelLook()
+    cancelLook = clock.after(after, () => {
+      chores = chores.then(async () => {
+        await running?.figures.look(stopping.signal)
+        await running?.figures.keepPassphrase(stopping.signal)
+      })
+      look(LOOK_MS)
+    })
+  }
+
+  const needed = (): Backups => {
+    if (running === undefined) throw backupError('BACKUP_NOT_CONFIGURED')
+    return running.backups
+  }
+  /** Does something at each destination that is meant; what fails at one is told beside the others. */
+  const each = async <T>(
+    wanted: string | undefined,
+    work: (destination: string) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<(T | Problem)[]> => {
+    const all = needed().status()
+    const meant = all.filter(
+      ({ name, kind }) => wanted === undefined || wanted === name || wanted === kind,
+    )
+    if (wanted !== undefined && meant.length === 0) {
+      throw backupError('DESTINATION_UNKNOWN', { destination: wanted })
+    }
+    return Promise.all(
+      meant.map(({ name }) =>
+        work(name).catch((error: unknown): Problem => {
+          signal.throwIfAborted()
+          return { destination: name, object: '', code: codeOf(error), message: messageOf(error) }
+        }),
+      ),
+    )
+  }
+
+  return {
+    start: async () => {
+      if (running !== undefined || options === undefined) return
+      stopping = new AbortController()
+      for (const { code, message } of options.faults) logger.error(message, { code })
+      if (!isConfigured) logger.warn(NOT_CONFIGURED)
+      if (options.plans.length === 0) return
+      const { openDestinations } = await import('./backup-destinations.ts')
+      const opened = await openDestinations({ clock, logger }, options, init.dataDir)
+      for (const { code, message } of opened.faults.slice(options.faults.length)) {
+        logger.error(message, { code })
+      }
+      faults = opened.faults
+      const key = await keyFrom(opened.destinations)
+      const { createBackups } = await import('../services/backup/backups.ts')
+      const { createFigures, retentionOf } = await import('./backup-figures.ts')
+      const owner = {
+        network,
+        user: () => chain.user,
+        key,
+        recipient: undefined,
+        person: components.person,
+      }
+      const backups = createBackups(
+        { ...components, destinations: opened.destinations, owner },
+        { params: init.params, retention: retentionOf(opened.destinations, options.retention) },
+      )
+      const figures = createFigures(
+        { backups, destinations: opened.destinations, store: components.store, clock, logger },
+        { network, key, passphrase: options.given.passphrase, prices: options.prices },
+      )
+      if (init.damaged) await repair(backups)
+      await backups.start()
+      running = { backups, figures }
+      logger.info('Backups go to', {
+        destinations: opened.destinations.map(({ name }) => name).join(', '),
+      })
+      look(FIRST_LOOK_MS)
+    },
+    stop: async () => {
+      if (running === undefined) return
+      const { backups } = running
+      running = undefined
+      cancelLook()
+      stopping.abort(new Error('the node stops'))
+      logger.info('Backing up what is new before the stop')
+      await backups.stop()
+      for (const { name, lastSaved, behind } of backups.status()) {
+        if (!behind)
+          logger.info('The backup is complete', { destination: name, name: lastSaved?.name })
+      }
+      await chores.catch(() => {})
+    },
+    status: () => {
+      const warnings = options !== undefined && !isConfigured ? [NOT_CONFIGURED] : []
+      const told = faults.map(({ code, message }) => ({ code, message }))
+      if (running === undefined) {
+        return { configured: isConfigured, warnings, faults: told, key: 'none', destinations: [] }
+      }
+      const { figures } = running
+      const key = keystore.complete().includes('recovery') ? 'kit' : figures.hasKey ? 'key' : 'none'
+      return {
+        configured: true,
+        warnings: [...warnings, ...figures.warnings()],
+        faults: told,
+        key,
+        destinations: figures.destinations(),
+      }
+    },
+    create: async (request, signal) => {
+      const outcomes = await needed().save(request, signal)
+      look(0)
+      return { outcomes }
+    },
+    list: async (signal) => {
+      const { backups, problems } = await needed().list(signal)
+      return { items: backups, problems }
+    },
+    verify: async (id, signal) => {
+      const backups = needed()
+      const names = backups.status().flatMap(({ name, kind }) => [name, kind as string])
+      if (id === undefined || names.includes(id)) {
+        return each(id, (destination) => backups.verify(destination, signal), signal)
+      }
+      const { isCalled } = await import('../services/backup/restore.ts')
+      const listed = (await backups.list(signal)).backups.filter((one) => isCalled(one, id))
+      if (listed.length === 0) throw backupError('BACKUP_NONE', { wanted: id })
+      return Promise.all(
+        listed.map(({ destination, object }) => backups.verify(destination, signal, object)),
+      )
+    },
+    drill: (destination, signal) =>
+      each(destination, (name) => needed().drill(name, signal), signal),
+    prune: async (destination, signal) => {
+      const pruned = await each(
+        destination,
+        async (name) => ({ destination: name, ...(await needed().prune(name, signal)) }),
+        signal,
+      )
+      look(0)
+      return pruned
+    },
+    restore: (selection, signal) => needed().restore(selection, signal),
+    setPassphrase: async (passphrase, signal) => {
+      const backups = needed()
+      const problems = await backups.setPassphrase(passphrase, signal)
+      running?.figures.passphraseIsSet(passphrase, problems)
+      return problems
+    },
+    key: async () => {
+      const key = await keyHere()
+      if (key === undefined) throw backupError('BACKUP_KEY_MISSING')
+      return { identity: key.identity, recipient: key.recipient }
+    },
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * What happens before a node starts in a directory of no network: it is made from backups, where there are any.
+ *
+ * No new network is founded while it is not known whether there is one to come back to.
+ */
+import { type Clock, systemClock } from '../common/clock.ts'
+import { codeOf } from '../common/errors.ts'
+import type { Logger } from '../common/logger.ts'
+import type { Destination } from '../services/backup/destination.ts'
+import { boundedCalls } from '../services/backup/destination-calls.ts'
+import { type BackupKey, backupKeyOfKit } from '../services/backup/keys.ts'
+import { openSlot } from '../services/backup/slots.ts'
+import { openDataDirectory } from '../storage/data-directory.ts'
+import { openKeystore } from '../storage/keystore.ts'
+import { openDestinations } from './backup-destinations.ts'
+import type { BackupOptions, BackupSecrets } from './options.ts'
+import { type RestoredDirectory, type RestoreOptions, restoreDirectory } from './restoring.ts'
+
+export interface RestoreFirstOptions
+  extends Pick<
+    RestoreOptions,
+    'dataDir' | 'logger' | 'clock' | 'deviceName' | 'selection' | 'replace' | 'allowRollback'
+  > {
+  readonly backups: BackupOptions
+}
+
+/**
+ * @returns undefined: there is nothing to restore
+ * @throws DESTINATION_VARIABLE, DESTINATION_SETTING when a destination is configured by half, what
+ *   `restoreDirectory` throws
+ */
+export async function restoreFirst(
+  options: RestoreFirstOptions,
+  signal: AbortSignal,
+): Promise<RestoredDirectory | undefined> {
+  const { backups, clock = systemClock } = options
+  const logger = options.logger.child('backup')
+  const opened = await openDestinations({ clock, logger }, backups, undefined)
+  try {
+    const { destinations, faults } = opened
+    const [fault] = faults
+    // One that cannot be asked may be the one that has the backups.
+    if (fault !== undefined && backups.newNetwork !== true) throw fault
+    logger.info('Looking for a backup to restore', {
+      destinations: destinations.map(({ name }) => name).join(', '),
+    })
+    const restore = async (secrets: BackupSecrets): Promise<RestoredDirectory | undefined> => {
+      const key = await keyOf(secrets, { destinations, clock }, signal)
+      const restored = await restoreDirectory(
+        { ...options, destinations, ...secrets, key, newNetwork: backups.newNetwork ?? false },
+        signal,
+      )
+      keep(options.dataDir, { secrets, key, restored: restored !== undefined, clock, logger })
+      if (restored === undefined) {
+        logger.info('No backup at any destination: a new network may begin here')
+      }
+      return restored
+    }
+    try {
+      return await restore(backups.given)
+    } catch (error) {
+      if (codeOf(error) !== 'BACKUP_KEY_MISSING' || backups.ask === undefined) throw error
+      return await restore(await backups.ask())
+    }
+  } finally {
+    await opened.close()
+  }
+}
+
+/** The key of these secrets; undefined: only a look at all backups tells what is wrong. */
+async function keyOf(
+  { kit, passphrase }: BackupSecrets,
+  { destinations, clock }: { destinations: readonly Destination[]; clock: Clock },
+  signal: AbortSignal,
+): Promise<BackupKey | undefined> {
+  if (kit !== undefined) return backupKeyOfKit(kit)
+  if (passphrase === undefined) return undefined
+  for (const destination of destinations) {
+    try {
+      return await openSlot(boundedCalls(destination, clock), passphrase, signal)
+    } catch {
+      signal.throwIfAborted()
+    }
+  }
+  return undefined
+}
+
+/**
+ * Keeps what opens the backups: after a restore without the kit the key itself. A kit that was given where there was
+ * nothing to restore becomes the kit of the new user: the next disk is made from it.
+ */
+function keep(
+  dataDir: string,
+  {
+    secrets,
+    key,
+    restored,
+    clock,
+    logger,
+  }: {
+    secrets: BackupSecrets
+    key: BackupKey | undefined
+    restored: boolean
+    clock: Clock
+    logger: Logger
+  },
+): void {
+  const { kit } = secrets
+  if (restored ? kit !== undefined || key === undefined : kit === undefined) return
+  const directory = openDataDirectory(dataDir)
+  try {
+    const keystore = openKeystore({ path: directory.keys, randomBytes: clock.randomBytes, logger })
+    if (restored && key !== undefined) keystore.put('backup', key.secret)
+    const isFirst = !keystore.complete().includes('device')
+    if (!restored && kit !== undefined && isFirst) keystore.put('recovery', kit)
+  } finally {
+    directory.release()
+  }
+}

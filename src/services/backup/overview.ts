@@ -1,0 +1,54 @@
+/** What is told of backups: at a glance, in figures and in words. Sizes are bytes, times milliseconds UTC. */
+import type { DestinationKind } from './destination.ts'
+
+export interface DestinationStatus {
+  readonly destination: string
+  readonly kind: DestinationKind
+  /** The newest backup that is known there. */
+  readonly newest: {
+    readonly name: string
+    readonly time: number
+    readonly size: number | null
+  } | null
+  readonly lastError: {
+    readonly code: string
+    readonly message: string
+    readonly time: number
+  } | null
+  /** Failures since the last success. */
+  readonly failures: number
+  /** Whether something here is not there yet. */
+  readonly behind: boolean
+  /** When it was last read and compared; `code` says what was wrong. */
+  readonly verified: { readonly time: number; readonly code: string | null } | null
+  /** When it was last restored for practice. */
+  readonly drilled: { readonly time: number; readonly code: string | null } | null
+  /** What stands there, as far as it was looked at. */
+  readonly stored: {
+    readonly backups: number
+    readonly bytes: number
+    /** Of the bytes for each backup. */
+    readonly average: number
+    readonly seen: number
+  } | null
+  /** Since the start. */
+  readonly written: { readonly backups: number; readonly bytes: number }
+  /** US dollars a month, by the table of prices; an estimate. */
+  readonly monthly: number | null
+}
+
+export interface BackupsStatus {
+  /** Whether there is any destination. */
+  readonly configured: boolean
+  /** What a person should read, loudest first. */
+  readonly warnings: readonly string[]
+  /** Destinations that are configured by half or do not open. */
+  readonly faults: readonly { readonly code: string; readonly message: string }[]
+  /** What opens the backups on this device: everything is derived from the kit; with `none` they can only be written. */
+  readonly key: 'kit' | 'key' | 'none'
+  readonly destinations: readonly DestinationStatus[]
+}
+
+/** Where nothing else keeps what is here. */
+export const NOT_CONFIGURED =
+  'BACKUPS NOT CONFIGURED – everything is on this disk alone, and lost with it where a deploy wipes the disk. ACTION REQUIRED: set DATABASE_URL, R2_…, S3_…, GCS_BUCKET_NAME, PINATA_JWT or CAIRN_BACKUP_FOLDER (a second disk), and start again; see docs/OPERATIONS.md.'
