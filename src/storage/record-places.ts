@@ -2,7 +2,7 @@
  * Where records stand on the best chain and what they did there: columns of `records` that the rules read
  * (stored-state.ts), so that they have a sum.
  */
-import type { RecordOutcome } from '../chain/outcome.ts'
+import type { RecordOutcome } from '../chain/state/result.ts'
 import { checksumOf } from './checksum.ts'
 import type { Database } from './sqlite.ts'
 

@@ -5,8 +5,8 @@
  */
 import { decodeRecord } from '../chain/codec.ts'
 import type { BlockId, DeviceId } from '../chain/ids.ts'
-import type { RecordOutcome } from '../chain/outcome.ts'
 import type { SignedRecord } from '../chain/record.ts'
+import type { RecordOutcome } from '../chain/state/result.ts'
 import { MIB } from '../common/limits.ts'
 import { createCache } from './cache.ts'
 import type { DeviceHead } from './head-list.ts'

@@ -4,8 +4,9 @@
  *
  * does not own: what a query finds (record-table.ts lets nobody read before `flush`)
  */
-import type { RecordOutcome } from '../chain/outcome.ts'
+
 import type { SignedRecord } from '../chain/record.ts'
+import type { RecordOutcome } from '../chain/state/result.ts'
 import { assert } from '../common/errors.ts'
 import { rootOf, subjectOf } from './record-facts.ts'
 import { placeSum, type RecordPlace } from './record-places.ts'

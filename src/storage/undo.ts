@@ -7,7 +7,7 @@
  * value; then u32 number of late records; each: three texts of u8 length: id, outcome, code. Big-endian.
  */
 import type { RecordId } from '../chain/ids.ts'
-import type { RecordOutcome } from '../chain/outcome.ts'
+import type { RecordOutcome } from '../chain/state/result.ts'
 import type { Change } from '../chain/view.ts'
 import { assert } from '../common/errors.ts'
 

@@ -15,6 +15,20 @@ export function rejected(code: ReasonCode): Result {
   return { outcome: 'rejected', code }
 }
 
+export interface RecordOutcome {
+  readonly record: RecordId
+  readonly outcome: Result['outcome']
+  /** Why it was rejected. */
+  readonly code?: ReasonCode
+}
+
+export function outcomeOf(record: RecordId, result: Result): RecordOutcome {
+  const { outcome } = result
+  return result.outcome === 'rejected'
+    ? { record, outcome, code: result.code }
+    : { record, outcome }
+}
+
 /** Where a record stands in the chain. */
 export interface Place {
   readonly height: number

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { MAX_LATE_PER_BLOCK } from '../../../src/chain/outcome.ts'
+import { MAX_LATE_PER_BLOCK } from '../../../src/chain/late-records.ts'
 import { readFile } from '../../../src/chain/state/files.ts'
 import { readRecordState } from '../../../src/chain/state/records.ts'
 import { readTally, readVote } from '../../../src/chain/state/votes.ts'

@@ -15,8 +15,9 @@ import {
   type UserId,
   type VersionId,
 } from '../../../src/chain/ids.ts'
-import type { BlockEffect, RecordOutcome } from '../../../src/chain/outcome.ts'
+import type { BlockEffect } from '../../../src/chain/outcome.ts'
 import type { Replaces, SignedRecord, Statement } from '../../../src/chain/record.ts'
+import type { RecordOutcome } from '../../../src/chain/state/result.ts'
 import { MARK } from '../../../src/chain/state/value.ts'
 import type { Change } from '../../../src/chain/view.ts'
 import { utf8 } from '../../../src/common/bytes.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { FileId, UserId } from '../../../src/chain/ids.ts'
-import type { RecordOutcome } from '../../../src/chain/outcome.ts'
 import type { SignedRecord } from '../../../src/chain/record.ts'
+import type { RecordOutcome } from '../../../src/chain/state/result.ts'
 import { silentLogger } from '../../../src/common/logger.ts'
 import { type ChainStore, createChainStore } from '../../../src/storage/chain-store.ts'
 import { openDatabase } from '../../../src/storage/database.ts'
