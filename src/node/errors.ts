@@ -15,7 +15,7 @@ export const NODE_ERRORS = {
     says: 'The data directory {path} is half-way into a network. Run "cairn join" again, with the same code or a new one, or "cairn recovery use" again; or use another --data-dir.',
   },
   JOIN_DIRECTORY: {
-    says: 'The data directory {path} belongs to the network {network} already. Use another --data-dir to join with this computer once more.',
+    says: 'The data directory {path} belongs to the network {network} already: "cairn start" runs it. Use another --data-dir to join with this computer once more.',
   },
 } as const
 

@@ -20,6 +20,7 @@ import { type DataDirectory, openDataDirectory } from '../storage/data-directory
 import { openJournal } from '../storage/journal.ts'
 import { openKeystore } from '../storage/keystore.ts'
 import { openChain } from './chain-database.ts'
+import { nodeError } from './errors.ts'
 import { DEVICE_KEYS, identityOf } from './identity.ts'
 import { type Joined, type RecoverOptions, recoverUser } from './joining.ts'
 import { openNotes } from './joining-directory.ts'
@@ -42,7 +43,8 @@ export function isCopy(dataDir: string): boolean {
 /**
  * @param options.addresses - of members, beside those that the directory remembers; none is needed
  * @param options.aloneMs - another patience than the usual only in tests
- * @throws RECOVERY_OTHER when the directory's network has no user with this kit, else as `recoverUser`
+ * @throws RECOVERY_OTHER when the directory's network has no user with this kit, JOIN_DIRECTORY when it came in and
+ *   was never started, else as `recoverUser`
  */
 export async function recoverCopy(
   options: RecoverOptions & { readonly aloneMs?: number },
@@ -109,7 +111,14 @@ async function setAside(
     const { db, store } = openChain({ clock, logger }, { path: directory.database, params })
     let found: Found
     try {
-      found = { record: userOf(store, entropy), tip: store.tip().id, params }
+      const tip = store.tip()
+      const record = userOf(store, entropy)
+      if (record === undefined) {
+        // Killed between its way in and its first start, it is in, and knows nobody yet: there is nothing to recover.
+        if (tip.height > 0) throw peopleError('RECOVERY_OTHER')
+        throw nodeError('JOIN_DIRECTORY', { path: dataDir, network: networkIdOf(params) })
+      }
+      found = { record, tip: tip.id, params }
     } finally {
       db.close()
     }
@@ -130,12 +139,15 @@ async function setAside(
   }
 }
 
-function userOf(store: Pick<ChainStore, 'projections'>, entropy: Uint8Array): SignedRecord {
+function userOf(
+  store: Pick<ChainStore, 'projections'>,
+  entropy: Uint8Array,
+): SignedRecord | undefined {
   const key = publicKeyOf('ed25519', entropy)
   for (const { record } of store.projections.peopleRecords()) {
     if (record.type === 'user.create' && equalBytes(record.body.recoveryKey, key)) return record
   }
-  throw peopleError('RECOVERY_OTHER')
+  return undefined
 }
 
 /** The new device's keys, where there are none yet, and its admission by the kit. */

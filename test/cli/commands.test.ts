@@ -103,7 +103,7 @@ describe('command line', () => {
       [['recovery', 'use', '--peer', '/ip4/1.2.3.4/tcp/1'], /Standard input is empty.*24 words/],
       [['recovery', 'show'], /Run it on a terminal, or say --yes/],
       [['grant', 'x'], /missing required argument 'user'/],
-      [['grant', 'x', 'Ben', '--expires', 'friday'], /--expires "friday": .*2026-12-24/],
+      [['grant', 'x', 'Ben', '--expires', 'fryday'], /--expires "fryday": .*2026-12-24/],
       [['grant', 'x', 'Ben', '--expires', '1999-12-24'], /over already/],
       [['grant', 'x', 'Ben', '--max-downloads', '0'], /--max-downloads "0": a whole number from 1/],
       [['grant', 'x', 'Ben', '--max-downloads', 'many'], /"many": a whole number/],

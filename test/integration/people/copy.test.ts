@@ -3,6 +3,7 @@ import { cp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock } from '../../../src/common/clock.ts'
 import { silentLogger } from '../../../src/common/logger.ts'
+import { recoverUser } from '../../../src/node/joining.ts'
 import { isCopy, recoverCopy } from '../../../src/node/joining-copy.ts'
 import type { CairnNode } from '../../../src/node/node.ts'
 import { openKeystore } from '../../../src/storage/keystore.ts'
@@ -90,6 +91,25 @@ describe('recovery in a copy of a data directory', function () {
     const node = await people.start('with Ben')
     await settled(ben, node)
     await readsItsFile(node)
+    await people.stop(node)
+  })
+
+  it('killed between its way in and its first start, it is told to start', async () => {
+    const dataDir = people.dirOf('empty')
+    const how = { dataDir, entropy, deviceName: 'empty', logger: silentLogger }
+    const signal = AbortSignal.timeout(WAIT_MS)
+    const joined = await recoverUser({ ...how, addresses: [addressOf(ben)] }, signal)
+    assert.equal(isCopy(dataDir), true)
+    await assert.rejects(recover(dataDir, [addressOf(ben)]), {
+      code: 'JOIN_DIRECTORY',
+      message: /cairn start/,
+    })
+    const node = await people.start('empty')
+    assert.equal(node.identity.device, joined.device)
+    await settled(ben, node)
+    await readsItsFile(node)
+    // Whoever came back with the words has them.
+    assert.equal(node.recovery.tested, true)
     await people.stop(node)
   })
 

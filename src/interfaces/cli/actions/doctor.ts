@@ -42,7 +42,7 @@ export async function doctor(session: Session, { deep }: Options): Promise<void>
     checks.push(
       { name: 'node', result: 'ok', says: `it runs: ${client.url}`, remedy: null },
       // The disk was looked at already.
-      ...items.filter(({ name, result }) => name !== 'disk' || result !== 'ok'),
+      ...items.filter(({ name }) => name !== 'disk'),
     )
   } catch (error) {
     if (codeOf(error) !== 'NO_NODE' && codeOf(error) !== 'NODE_SILENT') throw error
