@@ -73,11 +73,7 @@ export function createKeySharing(
   }
   /** The user's devices that may hold its secrets, this one too, in the order in which they act. */
   const holdersOf = (user: UserId): OwnDevice[] => {
-    const revoked = new Set(
-      revocationsOf(user).map(({ record }) =>
-        record.type === 'device.revoke' ? deviceIdOf(record.body.device) : undefined,
-      ),
-    )
+    const revoked = revokedOf(user)
     return listDevices(store.state)
       .filter(({ device }) => device.user === user && device.active)
       .filter(({ id, device }) => !revoked.has(id) && !isBackup(store.state, id, device))
@@ -91,6 +87,13 @@ export function createKeySharing(
         ({ record, outcome }) =>
           record.type === 'device.revoke' && record.user === user && outcome !== 'rejected',
       )
+
+  const revokedOf = (user: UserId): Set<DeviceId> =>
+    new Set(
+      revocationsOf(user).flatMap(({ record }) =>
+        record.type === 'device.revoke' ? deviceIdOf(record.body.device) : [],
+      ),
+    )
 
   /** What is sealed already: `<public key> <to>`. */
   const sealedOf = (user: UserId): Set<string> => {
@@ -130,13 +133,17 @@ export function createKeySharing(
       })),
     )
 
-  /** Whether a device was revoked after the newest key was made. */
+  /** Whether a device was revoked after the newest key was made. What a revoked one made is no new key. */
   const isStale = (user: UserId): boolean => {
     const own = store.projections.peopleRecords().filter(({ record }) => record.user === user)
+    const out = revokedOf(user)
     const revoked = own.findLastIndex(
       ({ record, outcome }) => record.type === 'device.revoke' && outcome !== 'rejected',
     )
-    return revoked > own.findLastIndex(({ record }) => record.type === 'user.key')
+    return (
+      revoked >
+      own.findLastIndex(({ record }) => record.type === 'user.key' && !out.has(record.device))
+    )
   }
 
   const rotate = async (user: UserId, holders: readonly OwnDevice[]): Promise<void> => {

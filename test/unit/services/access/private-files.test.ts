@@ -239,6 +239,32 @@ describe('keys of a person', () => {
       assert.equal(readInvite(ada.store.state, invite.id)?.used, true)
     }))
 
+  it('a key that a revoked device states after all does not stand for the new one', () =>
+    withDevices(async ({ ada, phone, bob }) => {
+      const theirs = publicKeyOf('x25519', seedOf('the thief'))
+      const late = await phone.chain.publish({
+        type: 'user.key',
+        body: { key: theirs, seals: [], earlier: [] },
+      })
+      const admission = ada.store.recordsAt(phone.device, 0)[0]?.record.id
+      assert.ok(admission !== undefined)
+      const through = { sequence: 0, record: admission }
+      const device = keyOf(phone.device)
+      const body = { device, admission, through, reason: '' }
+      await ada.chain.publish({ type: 'device.revoke', body })
+      await ada.chain.acceptRecords([late.bytes], phone.device)
+      await ada.sharing.start()
+      await ada.sharing.settle()
+      await ada.tell(bob)
+      await mine(ada, bob)
+      const user = ada.chain.user
+      assert.ok(user !== undefined)
+      const newest = readUserKeys(ada.store.state, user).at(-1)
+      assert.ok(newest !== undefined)
+      assert.notDeepEqual(newest, theirs)
+      assert.ok((await ada.keyring.secretOf(newest)) !== undefined)
+    }))
+
   it('what goes wrong has a name', () =>
     withDevices(async ({ ada, bob }) => {
       const codes: [Promise<unknown>, string][] = [
