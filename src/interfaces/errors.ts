@@ -48,7 +48,6 @@ export const INTERFACE_ERRORS = {
   },
   NODE_ANSWER: { says: 'The node at {url} gave an answer that is not understood ({why}).' },
   NODE_CUT: { says: 'The connection to the node broke before the answer was complete.' },
-  NODE_RUNS: { says: 'A node runs already for {dataDir} (process {pid}, {url}).' },
   NODE_START: { says: 'The node did not start: {why}' },
   NODE_STOP_TIMEOUT: {
     says: 'The node (process {pid}) has not stopped within {seconds:second}; it may still be flushing. See its log: {log}',
@@ -74,7 +73,6 @@ export const INTERFACE_ERRORS = {
     says: 'It is stored and will not be lost, but it was not confirmed within {seconds:second}.',
   },
   CHAIN_DAMAGED: { says: 'The chain on this device is damaged: {problem}' },
-  CHECKS_FAILED: { says: '{count:check} failed; the remedies stand beside what was found.' },
   NOT_AGREED: { says: 'Nothing was changed.' },
   INTERRUPTED: { says: 'Interrupted.' },
 } as const

@@ -19,11 +19,6 @@ export const TRANSFER_ERRORS = {
     says: 'The device {peer} sent nothing for {seconds:second}; another one is asked.',
     verdict: 'ignore',
   },
-  /** More questions to one source than it has to answer at a time. */
-  SOURCE_BUSY: {
-    says: 'Too many blocks are wanted from the device {peer} at a time. Try again soon.',
-    verdict: 'ignore',
-  },
   /** The bytes of a block do not have the hash that was asked for. */
   BLOCK_MISMATCH: {
     says: 'The device {peer} sent other bytes than those of {cid}.',
