@@ -24,9 +24,9 @@ import { readUser } from './state/users.ts'
 import type { StateView } from './view.ts'
 
 /** Domain strings: by an active device of the same user · by an invite's key · by the sponsor of an invite. */
-export const ADMISSION_DOMAIN = 'cairn/admission/1'
-export const INVITED_DOMAIN = 'cairn/invited/1'
-export const SPONSORED_DOMAIN = 'cairn/sponsored/1'
+const ADMISSION_DOMAIN = 'cairn/admission/1'
+const INVITED_DOMAIN = 'cairn/invited/1'
+const SPONSORED_DOMAIN = 'cairn/sponsored/1'
 /** By the recovery key and by the restore key of the user. */
 export const RECOVERED_DOMAIN = 'cairn/recovered/1'
 export const RESTORED_DOMAIN = 'cairn/restored/1'

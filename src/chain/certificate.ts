@@ -25,7 +25,7 @@ import { invalidCertificate } from './certificate-errors.ts'
 import { MAX_PARAMS_BYTES } from './params.ts'
 
 /** Domain string of the signature of whoever made a certificate. */
-export const CERTIFICATE_DOMAIN = 'cairn/certificate/1'
+const CERTIFICATE_DOMAIN = 'cairn/certificate/1'
 /** Headers in one certificate: a page of 6 MB, made within a second and checked within three. */
 export const MAX_CERTIFICATE_HEADERS = 16_000
 /** Bodies and records that one certificate cites. */

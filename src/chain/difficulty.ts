@@ -14,11 +14,11 @@ import { MAX_DIFFICULTY } from './block.ts'
 /** Milliseconds between blocks that difficulty aims at while there is something to mine. */
 export const TARGET_INTERVAL_MS = 2_000
 /** Solve times looked at: half a minute at the target, so that a change of power is followed within that. */
-export const DIFFICULTY_WINDOW = 16
+const DIFFICULTY_WINDOW = 16
 /** Ancestors that this needs: 16 intervals have 17 ends. */
 export const DIFFICULTY_ANCESTORS: number = DIFFICULTY_WINDOW + 1
 /** Milliseconds; the bounds of what one block's time, true or a lie, can do. */
-export const MIN_SOLVE_TIME_MS = 1
+const MIN_SOLVE_TIME_MS = 1
 export const MAX_SOLVE_TIME_MS: number = 6 * TARGET_INTERVAL_MS
 /** Milliseconds of silence that halve the difficulty. */
 export const HALVING_GAP_MS = 30_000

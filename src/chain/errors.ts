@@ -85,5 +85,3 @@ export const CHAIN_ERRORS = {
 
 export const chainError: ReturnType<typeof errorFamily<typeof CHAIN_ERRORS>> =
   errorFamily(CHAIN_ERRORS)
-
-export type ChainErrorCode = keyof typeof CHAIN_ERRORS

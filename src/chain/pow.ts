@@ -10,7 +10,7 @@ import type { BlockHeader, SealedHeader } from './block.ts'
 import { chainError } from './errors.ts'
 
 /** Bytes of a stored chainwork, big-endian. */
-export const CHAINWORK_BYTES = 32
+const CHAINWORK_BYTES = 32
 export const GENESIS_CHAINWORK = 0n
 
 const SPACE = 1n << 256n

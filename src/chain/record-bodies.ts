@@ -34,7 +34,7 @@ export const MAX_EARLIER_KEYS = 32
 /** A key of 32 bytes sealed with HPKE: encapsulated key, ciphertext, tag. */
 export const SEALED_KEY_BYTES = 80
 /** The header of an encrypted content (Tink streaming AEAD): length, salt, nonce prefix. */
-export const CONTENT_HEADER_BYTES = 40
+const CONTENT_HEADER_BYTES = 40
 /** Name, folders, media type, size and hash of a private version, padded and encrypted. */
 export const MAX_METADATA_BYTES = 10_240
 

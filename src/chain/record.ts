@@ -38,7 +38,7 @@ export type Verdict = RecordBody<'vote'>['verdict']
  * The envelope of a stranded record that is signed again: with the type, user and body of the new record it
  * gives the old one's bytes, and so proves the old one's id without having to hold it.
  */
-export const replacesShape = struct({
+const replacesShape = struct({
   device: key,
   sequence: uint(),
   previous: nullable(record),

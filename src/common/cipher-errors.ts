@@ -70,7 +70,5 @@ export const CIPHER_ERRORS = {
   },
 } as const
 
-export type CipherErrorCode = keyof typeof CIPHER_ERRORS
-
 export const cipherError: ReturnType<typeof errorFamily<typeof CIPHER_ERRORS>> =
   errorFamily(CIPHER_ERRORS)

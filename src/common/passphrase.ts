@@ -21,7 +21,7 @@ import { KIB, MIB } from './limits.ts'
 import { bytes, type Shaped, struct, uint } from './schema.ts'
 
 /** 128 MiB and about a third of a second: what a person waits for once, and a guesser each time. */
-export const LOCK_COST: ScryptCost = { n: 2 ** 17, r: 8, p: 1 }
+const LOCK_COST: ScryptCost = { n: 2 ** 17, r: 8, p: 1 }
 
 /** Bytes of a wrapped secret at most: key files are small. */
 const MAX_SECRET_BYTES: number = 64 * KIB

@@ -7,7 +7,7 @@ import type { PriceTable } from '../services/backup/prices.ts'
 import type { RetentionPolicy } from '../services/backup/retention.ts'
 
 /** Port on which members reach each other. */
-export const DEFAULT_PEER_PORT = 4005
+const DEFAULT_PEER_PORT = 4005
 /** Where a node listens for members unless it is told otherwise. */
 export const DEFAULT_LISTEN: readonly string[] = [
   `/ip4/0.0.0.0/tcp/${DEFAULT_PEER_PORT}`,

@@ -12,7 +12,7 @@ export const LOOK_MS = 5_000
 /** Share of one core below which the node counts as quiet. */
 export const QUIET_SHARE = 0.05
 /** Bytes by which the heap has to have grown since the last collection to be worth another. */
-export const WORTH_BYTES = 4_000_000
+const WORTH_BYTES = 4_000_000
 
 /** What the process has used so far, and what it holds. */
 export interface Usage {

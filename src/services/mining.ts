@@ -18,9 +18,9 @@ import type { NodeEvents } from './events.ts'
 /** Milliseconds during which own records gather before a search begins. */
 export const GATHER_MS = 200
 /** Milliseconds after which others' records are taken care of: their author had two block intervals. */
-export const OTHERS_WAIT_MS = 4_000
+const OTHERS_WAIT_MS = 4_000
 /** Milliseconds of random extra wait for others' records, so that not everybody begins at once. */
-export const OTHERS_JITTER_MS = 4_000
+const OTHERS_JITTER_MS = 4_000
 /** Milliseconds after which a device that could not mine looks again (its clock may have been mended). */
 export const RETRY_MS = 30_000
 

@@ -40,7 +40,7 @@ export interface LayoutStep {
 export const LAYOUT_STEPS: readonly LayoutStep[] = [{ format: 1, migrate: () => {} }]
 
 /** Where things are, without opening it: for clients of a running node. */
-export function layoutOf(path: string): Omit<DataDirectory, 'release'> {
+function layoutOf(path: string): Omit<DataDirectory, 'release'> {
   return {
     path,
     database: join(path, 'cairn.sqlite'),

@@ -19,7 +19,7 @@ import { readUser } from './users.ts'
 import { MARK, valueCodec } from './value.ts'
 
 /** Domain string of a revocation by the recovery key. */
-export const REVOCATION_DOMAIN = 'cairn/revocation/1'
+const REVOCATION_DOMAIN = 'cairn/revocation/1'
 
 const shape = tuple(
   ['user', link<UserId>(DAG_CBOR)],

@@ -6,11 +6,11 @@ import { type Overlay, readValue, type StateView } from '../view.ts'
 import { valueCodec } from './value.ts'
 
 /** Thousandths. */
-export const REPUTATION_STEP = 100
+const REPUTATION_STEP = 100
 export const MIN_REPUTATION = 100
 export const MAX_REPUTATION = 3_000
 /** Where reputation starts: where anybody may join, a new user has hardly a say. */
-export const REPUTATION_BASE: Readonly<Record<NetworkParams['admission'], number>> = {
+const REPUTATION_BASE: Readonly<Record<NetworkParams['admission'], number>> = {
   open: 100,
   invite: 1_000,
 }

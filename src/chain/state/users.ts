@@ -42,14 +42,6 @@ export function readUser(view: StateView, user: UserId): UserState | undefined {
   return readValue(view, keyOf(user), codec)
 }
 
-/** Every user of this chain. */
-export function listUsers(view: StateView): { id: UserId; user: UserState }[] {
-  return [...view.list(PREFIX)].map(([key, bytes]) => ({
-    id: key.slice(PREFIX.length) as UserId,
-    user: codec.decode(bytes),
-  }))
-}
-
 /** The X25519 public keys of a user, oldest first; the last one is what new secrets are sealed to. */
 export function readUserKeys(view: StateView, user: UserId): Uint8Array[] {
   const first = readUser(view, user)?.userKey

@@ -16,10 +16,10 @@ import { APPLIED, type Evaluation, isBefore, type Place, type Result, rejected }
 import { valueCodec } from './value.ts'
 
 /** Thousandths: below this sum of weights a score is nobody's verdict. */
-export const SETTLED_WEIGHT = 3_000
+const SETTLED_WEIGHT = 3_000
 /** Per cent: from here up, or from the other down, a version counts as settled. */
-export const SETTLED_AUTHENTIC = 70
-export const SETTLED_SUSPICIOUS = 30
+const SETTLED_AUTHENTIC = 70
+const SETTLED_SUSPICIOUS = 30
 
 const voteShape = tuple(
   ['verdict', oneOf('authentic', 'suspicious')],

@@ -13,7 +13,7 @@ const MAX_FILE_BYTES = 4096
 const PARENT_MS = 10_000
 
 /** The one that a file or the environment names. @throws CONFIG_UNREADABLE */
-export function givenPassphrase(session: Session, options: Options): string | undefined {
+function givenPassphrase(session: Session, options: Options): string | undefined {
   const { environment } = session
   const file = options.passphraseFile ?? environment.CAIRN_PASSPHRASE_FILE
   if (typeof file === 'string' && file !== '') return passphraseInFile(file)

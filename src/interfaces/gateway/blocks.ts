@@ -6,7 +6,7 @@ import { interfaceError } from '../errors.ts'
 import type { ContentApi } from '../http/api.ts'
 
 /** Milliseconds that a block may take to come from another device. */
-export const BLOCK_MS = 30_000
+const BLOCK_MS = 30_000
 /** Multihash code of the identity "hash": the bytes stand in the CID itself. */
 const IDENTITY = 0x00
 /** Bytes of an identity CID that is served: the specification's bound. */

@@ -10,7 +10,7 @@ import type { NodeApi } from './api.ts'
 import type { Exchange } from './route.ts'
 
 /** Events that are kept for clients that come back: some minutes of a busy network. */
-export const KEPT_EVENTS = 2048
+const KEPT_EVENTS = 2048
 /** Bytes that may wait for a slow reader; beyond them it is cut off and comes back by its last id. */
 const MAX_WAITING_BYTES = 1024 * 1024
 /** Comments in between keep proxies and the connection's own timers content. */

@@ -18,7 +18,7 @@ import type { Source } from './source.ts'
 import type { Sources } from './sources.ts'
 
 /** Bytes that are looked for, asked or being stored at a time; with the window the memory of one fetch. */
-export const LOOK_AHEAD_BYTES: number = 20 * MIB
+const LOOK_AHEAD_BYTES: number = 20 * MIB
 /** Blocks of that, for trees of small blocks. */
 const LOOK_AHEAD_BLOCKS = 512
 /** Milliseconds that a fetch without any source waits for one: a connection that broke is often back by then. */

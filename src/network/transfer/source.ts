@@ -23,7 +23,7 @@ import { createWindow, type Window } from './window.ts'
 /** Milliseconds in which a source must answer something or send `MIN_PROGRESS_BYTES`. */
 export const STALL_MS = 10_000
 /** Bytes per `STALL_MS` that count as progress: a modem manages them, a source that drips to hold us does not. */
-export const MIN_PROGRESS_BYTES: number = 16 * KIB
+const MIN_PROGRESS_BYTES: number = 16 * KIB
 /** Milliseconds after which a stream without questions is closed. */
 const IDLE_MS = 60_000
 /** Milliseconds to open a stream. */

@@ -34,7 +34,7 @@ const ASIDE_MS = { SOURCE_GONE: 500, SOURCE_STALLED: 15_000 } as const
 /** Milliseconds above which that does not grow. */
 const MAX_ASIDE_MS = 5 * 60_000
 /** Milliseconds that a source which broke the protocol or sent wrong bytes is not asked. */
-export const LIAR_ASIDE_MS: number = 60 * 60_000
+const LIAR_ASIDE_MS: number = 60 * 60_000
 /** Devices whose faults are remembered: the bound of what strangers can make this node keep. */
 const MAX_REMEMBERED = 1024
 

@@ -124,7 +124,7 @@ export function memberWords({ userName, user, deviceName, device }: CertifiedMem
 const HASHES_PER_SECOND = 1_000_000n
 
 /** `1,200,000 expected hashes (about 1 second of one processor core at a million a second)`. */
-export function workWords(work: string): string {
+function workWords(work: string): string {
   const seconds = BigInt(work) / HASHES_PER_SECOND
   const time =
     seconds < 1n

@@ -7,7 +7,7 @@ import type { NodeEvents } from '../events.ts'
 import type { Halt } from './importer.ts'
 
 /** Milliseconds of difference that a person is told of: beyond any honest time server. */
-export const CLOCK_WARNING_MS = 30_000
+const CLOCK_WARNING_MS = 30_000
 /** Milliseconds of difference at which this node does not mine: half of what others accept ahead of theirs. */
 export const CLOCK_LIMIT_MS = 60_000
 /** Peers that must agree that this clock is wrong; a single one may be wrong itself. */

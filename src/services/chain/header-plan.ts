@@ -17,7 +17,7 @@ import type { Intake } from './intake.ts'
 import { ANCESTORS } from './template.ts'
 
 /** Headers planned at a time: some 60 MB, more blocks than a busy network makes in four days. */
-export const MAX_PLANNED_HEADERS = 200_000
+const MAX_PLANNED_HEADERS = 200_000
 
 interface Planned {
   readonly header: SealedHeader

@@ -23,7 +23,7 @@ import type { NodeEvents } from '../events.ts'
 import { createDissent } from './dissent.ts'
 
 /** Blocks; a deeper reorg raises an alarm: somebody with most of the work was away, or rewrites. */
-export const DEEP_REORG_BLOCKS = 100
+const DEEP_REORG_BLOCKS = 100
 /** Bound of the set of blocks that this software cannot judge. */
 const MAX_UNKNOWN_RULES = 1024
 /** Blocks on top of one with another outcome that are looked at for who sealed them. */

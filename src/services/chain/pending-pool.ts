@@ -15,9 +15,9 @@ import { maySpeak, type Vouched } from './speaker.ts'
 import { createWaitingRoom, MAX_ORPHAN_RECORDS } from './waiting-room.ts'
 
 /** Foreign records stored without a block: at 16 KiB each at most 1.6 GB, in practice some 50 MB. */
-export const MAX_FOREIGN_PENDING = 100_000
+const MAX_FOREIGN_PENDING = 100_000
 /** Of one device: nobody fills the pool alone. A device with more of its own gives the rest as these are mined. */
-export const MAX_PENDING_OF_DEVICE = 10_000
+const MAX_PENDING_OF_DEVICE = 10_000
 /** Records that leave a full pool at once, so that not each new one looks for the oldest; some ten milliseconds. */
 const EVICTED_AT_ONCE = 250
 

@@ -11,7 +11,7 @@ import { MIB } from '../../common/limits.ts'
 /** Bytes of a leaf. */
 export const LEAF_BYTES: number = MIB
 /** Links of a node at most. */
-export const NODE_LINKS = 1024
+const NODE_LINKS = 1024
 
 /** A finished part of the tree. */
 export interface Part {

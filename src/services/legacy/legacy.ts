@@ -30,7 +30,7 @@ import { entriesOf, readLegacy } from './read.ts'
 import type { LegacyContents, LegacyImport, LegacyReport } from './types.ts'
 
 /** The media type of the file that holds an import. */
-export const LEGACY_MEDIA_TYPE = 'application/vnd.cairn.legacy+cbor'
+const LEGACY_MEDIA_TYPE = 'application/vnd.cairn.legacy+cbor'
 /** Letters that name an import by the beginning of an id. */
 const MIN_PREFIX = 11
 
