@@ -29,6 +29,8 @@ const DRILL_LATE_MS: number = 9 * DAYS_MS
 
 export interface BackupFigures {
   readonly hasKey: boolean
+  /** Whether a passphrase was set from here at all destinations. */
+  readonly hasPassphrase: boolean
   destinations(): readonly DestinationStatus[]
   warnings(): readonly string[]
   /** Asks all destinations what is there; one that does not answer keeps its figures of before. */
@@ -132,6 +134,9 @@ export function createFigures(
 
   return {
     hasKey: key !== undefined,
+    get hasPassphrase() {
+      return destinations.every(({ name }) => store.meta(slotName(name)) !== undefined)
+    },
     destinations: statuses,
     warnings: () => {
       const now = clock.now()

@@ -36,7 +36,7 @@ import type { BackupOptions } from './options.ts'
 /** Milliseconds that the start waits for backups of a chain whose database was damaged. */
 const REPAIR_MS = 60_000
 /** Milliseconds until what stands at the destinations is looked at, and between two looks. */
-const FIRST_LOOK_MS = 5_000
+const FIRST_LOOK_MS = 100
 const LOOK_MS = 3_600_000
 
 export interface NodeBackups extends Startable {
@@ -160,8 +160,8 @@ export function createNodeBackups(
     cancelLook()
     cancelLook = clock.after(after, () => {
       chores = chores.then(async () => {
-        await running?.figures.look(stopping.signal)
         await running?.figures.keepPassphrase(stopping.signal)
+        await running?.figures.look(stopping.signal)
       })
       look(LOOK_MS)
     })
@@ -251,7 +251,8 @@ export function createNodeBackups(
       const warnings = options !== undefined && !isConfigured ? [NOT_CONFIGURED] : []
       const told = faults.map(({ code, message }) => ({ code, message }))
       if (running === undefined) {
-        return { configured: isConfigured, warnings, faults: told, key: 'none', destinations: [] }
+        const nothing = { key: 'none', passphrase: false, destinations: [] } as const
+        return { configured: isConfigured, warnings, faults: told, ...nothing }
       }
       const { figures } = running
       const key = keystore.complete().includes('recovery') ? 'kit' : figures.hasKey ? 'key' : 'none'
@@ -260,6 +261,7 @@ export function createNodeBackups(
         warnings: [...warnings, ...figures.warnings()],
         faults: told,
         key,
+        passphrase: figures.hasPassphrase,
         destinations: figures.destinations(),
       }
     },

@@ -307,7 +307,14 @@ async function assemble(
     },
   )
   const takingIn = createTakingIn(
-    { store, events, clock, logger, secret: () => ground.keystore.get('restore'), network },
+    {
+      store,
+      firstSync: firstSync.promise,
+      clock,
+      logger,
+      secret: () => ground.keystore.get('restore'),
+      network,
+    },
     { device: keys.device, addresses: ground.peers?.bootstrap ?? [] },
   )
   const parts: Startable[] = [

@@ -6,11 +6,9 @@ import type { DeviceId } from '../chain/ids.ts'
 import { utf8 } from '../common/bytes.ts'
 import type { Clock } from '../common/clock.ts'
 import { codeOf } from '../common/errors.ts'
-import type { Events } from '../common/events.ts'
 import type { Startable } from '../common/lifecycle.ts'
 import type { Logger } from '../common/logger.ts'
 import type { Network } from '../network/network.ts'
-import type { NodeEvents } from '../services/events.ts'
 import type { ChainStore } from '../storage/chain-store.ts'
 
 /** Where the database remembers that a member knows this device. */
@@ -19,7 +17,8 @@ const KNOWN = 'restore/known'
 export function createTakingIn(
   components: {
     readonly store: Pick<ChainStore, 'recordsAt' | 'meta' | 'setMeta'>
-    readonly events: Events<NodeEvents>
+    /** Resolves after the first sync: a connection alone is ended at once by who does not know this device. */
+    readonly firstSync: Promise<unknown>
     readonly network: { readonly peers: Pick<Network['peers'], 'add' | 'exportPeers'> }
     /** Ed25519 seed of the restore key, where it is here. */
     readonly secret: () => Uint8Array | undefined
@@ -28,7 +27,7 @@ export function createTakingIn(
   },
   init: { readonly device: DeviceId; readonly addresses: readonly string[] },
 ): Startable {
-  const { store, events, network, clock } = components
+  const { store, firstSync, network, clock } = components
   const logger = components.logger.child('restore')
   let running: Promise<void> | undefined
   let stopping = new AbortController()
@@ -71,11 +70,13 @@ export function createTakingIn(
       if (running !== undefined || bytes === undefined || secret === undefined) return
       if (store.meta(KNOWN) !== undefined) return
       stopping = new AbortController()
-      const end = events.on('peer:connect', () => {
+      const { signal } = stopping
+      void firstSync.then(() => {
+        if (signal.aborted) return
         store.setMeta(KNOWN, utf8('yes'))
         stopping.abort()
       })
-      running = handIn(bytes, secret).finally(end)
+      running = handIn(bytes, secret)
     },
     stop: async () => {
       stopping.abort(new Error('the node stops'))

@@ -46,7 +46,10 @@ export interface Place {
   json<T>(...args: string[]): Promise<T>
   /** A command that runs a node (`start`, `join -`); resolves when it serves. */
   serve(args: readonly string[], options?: RunOptions): Promise<Started>
-  stop(): Promise<void>
+  /** Ends its node at the stroke, as a power cut or `kill -9` does. */
+  kill(): Promise<void>
+  /** @param signal - default: SIGINT */
+  stop(signal?: NodeJS.Signals): Promise<void>
   remove(): Promise<void>
 }
 
@@ -114,9 +117,14 @@ export async function createPlaces(): Promise<Places> {
           ])
           return JSON.parse(document)
         },
-        stop: async () => {
+        kill: async () => {
+          served?.child.kill('SIGKILL')
+          await served?.ended
+          served = undefined
+        },
+        stop: async (signal = 'SIGINT') => {
           if (served === undefined) return
-          served.child.kill('SIGINT')
+          served.child.kill(signal)
           const { code, err } = await served.ended
           served = undefined
           assert.equal(code, 0, err)

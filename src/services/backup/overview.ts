@@ -46,6 +46,8 @@ export interface BackupsStatus {
   readonly faults: readonly { readonly code: string; readonly message: string }[]
   /** What opens the backups on this device: everything is derived from the kit; with `none` they can only be written. */
   readonly key: 'kit' | 'key' | 'none'
+  /** Whether a passphrase was set from here at all of them. */
+  readonly passphrase: boolean
   readonly destinations: readonly DestinationStatus[]
 }
 

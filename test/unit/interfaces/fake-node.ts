@@ -322,6 +322,7 @@ export function createFakeNode() {
         warnings: [],
         faults: [],
         key: 'none',
+        passphrase: false,
         destinations: [],
       }),
       create: never,

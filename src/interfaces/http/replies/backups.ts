@@ -52,6 +52,7 @@ export const backupReplies = {
     warnings: list(text),
     faults: list(object<BackupsStatus['faults'][number]>({ code: text, message: text })),
     key: words('kit', 'key', 'none'),
+    passphrase: flag,
     destinations: list(ref('BackupDestination')),
   }),
   Backup: object<BackupView>({
