@@ -3,7 +3,7 @@ import { errorFamily } from '../common/errors.ts'
 
 export const SERVICE_ERRORS = {
   NOT_ADMITTED: {
-    says: 'This device does not belong to a user of this network yet. Start it once with a name, or have it added by one of your devices.',
+    says: 'This device does not belong to a user of this network yet. Ask a member for an invite ("cairn invite") and join with it; in a network that is open to anybody, start it once with a name.',
   },
   /** What it states, the rules refuse. */
   BACKUP_DEVICE: {

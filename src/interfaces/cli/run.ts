@@ -1,5 +1,5 @@
 /** Runs the command line: arguments in, exit code out. Nothing here ends the process. */
-import { CommanderError } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import { CairnError, codeOf, messageOf } from '../../common/errors.ts'
 import { EXIT, type ExitCode, meaningOf } from '../error-codes.ts'
 import { interfaceError } from '../errors.ts'
@@ -30,7 +30,11 @@ export async function run(args: readonly string[], init: RunInit): Promise<ExitC
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.done
-      return report(interfaceError('USAGE', { why: usageText(usage, error) }), json, init)
+      return report(
+        interfaceError('USAGE', { why: usageText(usage, error, helpFor(program, args)) }),
+        json,
+        init,
+      )
     }
     return report(init.signal.aborted ? interfaceError('INTERRUPTED') : error, json, init)
   }
@@ -70,8 +74,14 @@ function text(message: string, details: Readonly<Record<string, unknown>>): stri
   return lines.join('\n')
 }
 
-function usageText(shown: string, error: CommanderError): string {
+/** The command whose help says what is right; the program's own where none is named. */
+function helpFor(program: Command, args: readonly string[]): string {
+  const named = program.commands.find((command) => args.includes(command.name()))
+  return named === undefined ? 'cairn --help' : `cairn help ${named.name()}`
+}
+
+function usageText(shown: string, error: CommanderError, help: string): string {
   const first = (shown || error.message).split('\n').find((line) => line.trim() !== '')
   if (error.code === 'commander.help') return 'A command is needed. See: cairn --help'
-  return `${(first ?? '').replace(/^error: /, '').replace(/\.$/, '')}. See: cairn --help`
+  return `${(first ?? '').replace(/^error: /, '').replace(/\.$/, '')}. See: ${help}`
 }

@@ -13,11 +13,11 @@ import { equalBytes } from '../../common/bytes.ts'
 import type { Clock } from '../../common/clock.ts'
 import { KEY_BYTES } from '../../common/crypto.ts'
 import { decode, encode } from '../../common/dag-cbor.ts'
-import { assert } from '../../common/errors.ts'
 import { MAX_RECORD_BYTES } from '../../common/limits.ts'
 import { decryptMetadata, encryptMetadata } from '../../common/metadata-cipher.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { VersionRecord } from '../../storage/projections.ts'
+import { serviceError } from '../errors.ts'
 import { fileError } from '../files/errors.ts'
 import type { SealedPart, VersionKeys } from '../files/secrets.ts'
 import type { Keyring } from '../people/keyring.ts'
@@ -168,7 +168,7 @@ export function createFileKeys(
     seal: async (keys, root, details) => {
       const owner = self.user()
       const userKey = keyring.current()
-      assert(owner !== undefined && userKey !== undefined, 'who adds a file is admitted')
+      if (owner === undefined || userKey === undefined) throw serviceError('NOT_ADMITTED')
       return {
         metadata: encryptMetadata(
           keys.metadata,

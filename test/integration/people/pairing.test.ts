@@ -113,5 +113,12 @@ describe('pairing', function () {
     await new Promise((resolve) => setTimeout(resolve, 1500))
     assert.equal(ada.peers.list().filter(({ connected }) => connected).length, 0)
     assert.equal(eve.chain.summary().height, 0)
+    const source = (async function* () {
+      yield Buffer.from('of nobody')
+    })()
+    const signal = AbortSignal.timeout(WAIT_MS)
+    await assert.rejects(eve.files.add(source, { name: 'e.txt' }, { signal }), {
+      code: 'NOT_ADMITTED',
+    })
   })
 })
