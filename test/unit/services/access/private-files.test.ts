@@ -259,8 +259,9 @@ describe('keys of a person', () => {
       await mine(ada, bob)
       const user = ada.chain.user
       assert.ok(user !== undefined)
-      const newest = readUserKeys(ada.store.state, user).at(-1)
-      assert.ok(newest !== undefined)
+      const keys = readUserKeys(ada.store.state, user)
+      const newest = keys.at(-1)
+      assert.ok(newest !== undefined && keys.length === 2)
       assert.notDeepEqual(newest, theirs)
       assert.ok((await ada.keyring.secretOf(newest)) !== undefined)
     }))
