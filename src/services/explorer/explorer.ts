@@ -6,36 +6,25 @@
  */
 import type { CID } from 'multiformats/cid'
 import { TARGET_INTERVAL_MS } from '../../chain/difficulty.ts'
-import {
-  type BlockId,
-  type DeviceId,
-  deviceIdOf,
-  type RecordId,
-  type UserId,
-} from '../../chain/ids.ts'
+import { type BlockId, deviceIdOf, type RecordId } from '../../chain/ids.ts'
 import { inclusionOf } from '../../chain/mempool.ts'
 import type { NetworkParams } from '../../chain/params.ts'
-import { isBackup, readDevice } from '../../chain/state/devices.ts'
-import { readReputation } from '../../chain/state/reputation.ts'
 import { readRules } from '../../chain/state/rules.ts'
-import { readUser } from '../../chain/state/users.ts'
 import { toHex } from '../../common/bytes.ts'
 import { link } from '../../common/dag-cbor.ts'
 import type { Events } from '../../common/events.ts'
-import type { ChainStore, StoredBlock, StoredRecord } from '../../storage/chain-store.ts'
+import type { StoredBlock, StoredRecord } from '../../storage/chain-store.ts'
 import { serviceError } from '../errors.ts'
 import type { NodeEvents } from '../events.ts'
 import type { Page } from '../page.ts'
-import type { Directory } from './directory.ts'
+import { createMembers, type Members, type MembersComponents } from './members.ts'
 import { recordStateOf } from './record-state.ts'
 import type {
   BlockDetail,
   BlockSummary,
   ChainSummary,
-  DeviceSummary,
   RecordDetail,
   RecordSummary,
-  UserSummary,
 } from './types.ts'
 
 export interface Explorer {
@@ -58,18 +47,10 @@ export interface Explorer {
     /** By id or an unambiguous beginning of one. @throws RECORD_NOT_FOUND */
     get(text: string): RecordDetail
   }
-  readonly members: {
-    users(): readonly UserSummary[]
-    devices(): readonly DeviceSummary[]
-  }
+  readonly members: Members
 }
 
-export interface ExplorerComponents {
-  readonly store: ChainStore
-  readonly directory: Directory
-  readonly self: { readonly device: string; user(): UserId | undefined }
-  /** Devices that are connected now. */
-  readonly connected: () => ReadonlySet<string>
+export interface ExplorerComponents extends MembersComponents {
   readonly events: Events<NodeEvents>
 }
 
@@ -80,12 +61,8 @@ export function createExplorer(
   components: ExplorerComponents,
   init: { readonly network: string; readonly params: NetworkParams },
 ): Explorer {
-  const { store, directory, self } = components
+  const { store, directory } = components
 
-  const roleOf = (id: DeviceId): DeviceSummary['role'] => {
-    const device = readDevice(store.state, id)
-    return device !== undefined && isBackup(store.state, id, device) ? 'backup' : 'member'
-  }
   const recordSummary = (stored: StoredRecord): RecordSummary => {
     const { record } = stored
     const user = record.user ?? (record.type === 'user.create' ? record.identity : null)
@@ -258,37 +235,7 @@ export function createExplorer(
         }
       },
     },
-    members: {
-      users: () => {
-        const devices = directory.devices()
-        return directory.users().map((entry) => ({
-          user: entry.user,
-          name: entry.name,
-          role: readUser(store.state, entry.user)?.role ?? 'member',
-          self: entry.user === self.user(),
-          devices: devices.filter(({ user }) => user === entry.user).length,
-          files: store.projections.listFiles({ owner: entry.user, limit: MAX_ROWS }).length,
-          reputation: readReputation(store.state, init.params, entry.user),
-          joined: entry.record.time,
-          state: recordStateOf(store.state, entry),
-        }))
-      },
-      devices: () => {
-        const connected = components.connected()
-        return directory.devices().map((entry) => ({
-          device: entry.device,
-          role: roleOf(entry.device),
-          name: entry.deviceName,
-          user: directory.user(entry.user),
-          self: entry.device === self.device,
-          active: readDevice(store.state, entry.device)?.active ?? false,
-          connected: connected.has(entry.device),
-          sequence: store.newestOf(entry.device)?.record.sequence ?? 0,
-          added: entry.record.time,
-          state: recordStateOf(store.state, entry),
-        }))
-      },
-    },
+    members: createMembers(components, init),
   }
 }
 
