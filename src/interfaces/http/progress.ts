@@ -61,6 +61,9 @@ export async function answerWithProgress<T>(
   } catch (error) {
     if (!response.headersSent || signal.aborted) throw error
     write({ type: 'error', error: errorBody(error, id) })
+    // It is told; whoever keeps the log hears of it too.
+    response.end()
+    throw error
   } finally {
     clearInterval(heartbeat)
   }

@@ -92,7 +92,7 @@ export function createHttpServer(
     // An answer under way cannot turn into an error any more: it is cut, so that it cannot pass for whole. What
     // was right of it still goes out: whoever asks for the rest then hears why there is none.
     if (response.headersSent) {
-      cutOff(response)
+      if (!response.writableEnded) cutOff(response)
       return
     }
     const headers: Record<string, string> = {}

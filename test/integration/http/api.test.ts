@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { request } from 'node:http'
 import { Readable } from 'node:stream'
 import { systemClock } from '../../../src/common/clock.ts'
-import { silentLogger } from '../../../src/common/logger.ts'
+import { createLogger, silentLogger } from '../../../src/common/logger.ts'
 import { createHttpApi } from '../../../src/interfaces/http/create-api.ts'
 import type { WebServer } from '../../../src/interfaces/http/listener.ts'
 import { createFakeNode } from '../../unit/interfaces/fake-node.ts'
@@ -15,15 +15,17 @@ describe('HTTP API', () => {
   let fake: ReturnType<typeof createFakeNode>
   let server: WebServer
   let stops = 0
+  let logged: string[] = []
 
   beforeEach(async () => {
     fake = createFakeNode()
     stops = 0
+    logged = []
     server = createHttpApi(
       {
         node: fake.node,
         token: TOKEN,
-        logger: silentLogger,
+        logger: createLogger('error', (line) => void logged.push(line), Date.now),
         clock: systemClock,
         gatewayUrl: () => 'http://127.0.0.1:1',
         shutdown: () => {
@@ -160,6 +162,17 @@ describe('HTTP API', () => {
       const { error } = (await api('/api/v1/chain')).json
       assert.equal(error.code, 'INTERNAL')
       assert.ok(!error.message.includes('secret'))
+    })
+    it('an unexpected error behind progress is told, and stands in the log', async () => {
+      fake.node.files.add = async (_source, _options, { onProgress }) => {
+        onProgress?.({ bytes: 1, total: null })
+        throw new TypeError('secret detail')
+      }
+      const headers = { accept: 'application/x-ndjson' }
+      const path = '/api/v1/files?visibility=public&name=x'
+      const { text } = await api(path, { method: 'POST', body: 'x', headers })
+      assert.match(text, /"type":"error","error":\{"code":"INTERNAL"/)
+      assert.match(logged.join('\n'), /secret detail/)
     })
     it('an ambiguous name lists the candidates', async () => {
       await add('same', '1')
