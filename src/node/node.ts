@@ -28,11 +28,9 @@ import { createExplorer, type Explorer } from '../services/explorer/explorer.ts'
 import { createPeersView, type PeersView } from '../services/explorer/peers-view.ts'
 import { createVerifyChain, type VerifyChain } from '../services/explorer/verify-chain.ts'
 import { createCollector } from '../services/files/collector.ts'
-import type { FilesComponents } from '../services/files/components.ts'
-import { createCopies } from '../services/files/copies.ts'
-import { createFilesService, type FilesService } from '../services/files/files-service.ts'
+import type { FilesService } from '../services/files/files-service.ts'
 import { createIntegrity } from '../services/integrity.ts'
-import { createLegacy, type LegacyService } from '../services/legacy/legacy.ts'
+import type { LegacyService } from '../services/legacy/legacy.ts'
 import { createMemoryTrim } from '../services/memory-trim.ts'
 import { createMiner } from '../services/miner.ts'
 import { createMining } from '../services/mining.ts'
@@ -40,14 +38,14 @@ import type { DevicesService } from '../services/people/devices.ts'
 import type { InvitesService } from '../services/people/invites.ts'
 import { createPeople } from '../services/people/people.ts'
 import { createRecoveryKit, type RecoveryKit } from '../services/people/recovery-kit.ts'
-import { createReplication } from '../services/replication/replication.ts'
 import { createVerifier } from '../services/verifier.ts'
-import { createVoting, type VotingService } from '../services/voting.ts'
+import type { VotingService } from '../services/voting.ts'
 import { createNodeBlockstore } from '../storage/chain-blocks.ts'
 import { condemnDatabase } from '../storage/database.ts'
 import type { Keystore } from '../storage/keystore.ts'
 import { damagedRows } from '../storage/row-check.ts'
 import { startError } from './chain-database.ts'
+import { createFileServices } from './file-services.ts'
 import { type Ground, openGround } from './ground.ts'
 import { createNodeBackups, type NodeBackups } from './node-backups.ts'
 import { DEFAULT_LISTEN, type NodeOptions } from './options.ts'
@@ -213,31 +211,22 @@ async function assemble(
     { store, directory, self, connected, events },
     { network: ground.network, params },
   )
-  const fileComponents: FilesComponents = {
-    store,
-    records: chain,
-    secrets: access.secrets,
-    content,
-    pins,
-    directory,
-    self,
-    transfer,
-    events,
-    clock,
-    logger,
-  }
-  const copies = createCopies(fileComponents)
-  const files = createFilesService(fileComponents, copies)
-  const replication = createReplication({
-    projections: store.projections,
-    pins,
-    content,
-    complete: copies.complete,
-    transfer,
-    events,
-    clock,
-    logger,
-  })
+  const { replication, ...fileServices } = createFileServices(
+    {
+      store,
+      records: chain,
+      secrets: access.secrets,
+      content,
+      pins,
+      directory,
+      self,
+      transfer,
+      events,
+      clock,
+      logger,
+    },
+    params,
+  )
   const verify = createVerifyChain({ store, verifier }, params)
   const miner = createMiner({ logger, clock })
   const mining = createMining({
@@ -362,9 +351,7 @@ async function assemble(
     chain: { ...explorer.chain, verify },
     records: explorer.records,
     members: explorer.members,
-    files,
-    votes: createVoting(fileComponents),
-    legacy: createLegacy({ store, records: chain, files, directory, params }),
+    ...fileServices,
     certificates: createCertificates(
       { store, signer: keys.signer, clock, metadataKeyOf: access.keys.metadataKeyOf },
       params,
