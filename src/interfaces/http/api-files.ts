@@ -4,7 +4,6 @@ import type { VotingService } from '../../services/voting.ts'
 
 export type { ReadingWait } from '../../services/files/secrets.ts'
 export type {
-  AccessEntry,
   AddedFile,
   AddOptions,
   Candidate,

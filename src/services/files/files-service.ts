@@ -17,7 +17,6 @@ import { fileError } from './errors.ts'
 import { findFile } from './find.ts'
 import { createPublishing, type UpdateOptions } from './publishing.ts'
 import type {
-  AccessEntry,
   AddedFile,
   AddOptions,
   AddWork,
@@ -65,7 +64,6 @@ export interface FilesService {
   copies(file: string, signal: AbortSignal): Promise<readonly Named[]>
   /** All that happened to it, in chain order, pending last. */
   history(file: string): readonly HistoryEntry[]
-  accesses(file: string): readonly AccessEntry[]
   /**
    * Brings all bytes of a version (default: the shown one) here, verified one by one and as a whole; goes on
    * where an earlier try stopped. Records an access when the file is another user's.
@@ -180,7 +178,6 @@ export function createFilesService(
       return [...info.copies, ...others.map(([device]) => directory.device(device as DeviceId))]
     },
     history: (file) => views.history(entryOf(file).file),
-    accesses: (file) => views.accesses(entryOf(file).file),
     fetch: async (file, { version }, work) => {
       await stateAttempt(entryOf(file), work)
       const entry = entryOf(file)

@@ -136,15 +136,6 @@ export interface HistoryEntry {
   readonly state: RecordState
 }
 
-export interface AccessEntry {
-  readonly time: number
-  readonly record: string
-  readonly version: string
-  readonly user: Named
-  readonly device: Named
-  readonly state: RecordState
-}
-
 export interface FileQuery {
   /** User id or name. */
   readonly owner?: string

@@ -7,14 +7,7 @@ import type { FileEntry, VersionEntry, VersionRecord } from '../../storage/proje
 import type { Named } from '../explorer/directory.ts'
 import { recordStateOf } from '../explorer/record-state.ts'
 import type { FilesComponents } from './components.ts'
-import type {
-  AccessEntry,
-  FileInfo,
-  FileSummary,
-  FileVersion,
-  HistoryEntry,
-  Tally,
-} from './types.ts'
+import type { FileInfo, FileSummary, FileVersion, HistoryEntry, Tally } from './types.ts'
 
 /** A version with the record that stands for it. */
 export interface NumberedVersion extends VersionEntry {
@@ -26,7 +19,6 @@ export interface FileViews {
   summary(entry: FileEntry): FileSummary
   info(entry: FileEntry): FileInfo
   history(file: FileId): HistoryEntry[]
-  accesses(file: FileId): AccessEntry[]
   /** One entry for each version: where a stranded record was signed again, the one that is in the chain. */
   versions(file: FileId): NumberedVersion[]
   tally(version: VersionId): Tally
@@ -114,19 +106,10 @@ export function createFileViews({
     kept: pins.choice(entry.file) === 'kept',
     tally: tally(entry.version),
   })
-  const accessesOf = (file: FileId): AccessEntry[] =>
-    projections.accessesOf(file).flatMap((stored) => {
-      const { record } = stored
-      if (record.type !== 'access') return []
-      return {
-        time: record.time,
-        record: record.id,
-        version: record.body.version,
-        user: authorOf(stored),
-        device: directory.device(record.device),
-        state: recordStateOf(state, stored),
-      }
-    })
+  const accessesOf = (file: FileId): Named[] =>
+    projections
+      .accessesOf(file)
+      .flatMap((stored) => (stored.record.type === 'access' ? [authorOf(stored)] : []))
 
   return {
     tally,
@@ -141,10 +124,9 @@ export function createFileViews({
         ...summary,
         versionList: of.map((version) => versionView(version, removed)),
         copies: summary.local ? [directory.device(self.device)] : [],
-        accesses: accessesOf(entry.file).filter((access) => access.user.id !== owner).length,
+        accesses: accessesOf(entry.file).filter(({ id }) => id !== owner).length,
       }
     },
-    accesses: accessesOf,
     history: (file) => {
       const numbers = new Map<string, number>(versions(file).map((v) => [v.version, v.number]))
       return projections.recordsOf(file).map((stored) => {

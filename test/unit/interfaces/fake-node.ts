@@ -221,7 +221,6 @@ export function createFakeNode() {
       info,
       copies: async (file) => info(file).copies,
       history: () => [],
-      accesses: () => [],
       fetch: async (file, _options, { onProgress }) => {
         const { version, root, name, size, sha256 } = openVersion({ file }, newestOf(file))
         onProgress?.({ bytes: size, total: size })
