@@ -1,7 +1,9 @@
 /** Where backups go and what opens them, from the environment, files and, at a terminal, a person. */
-import { messageOf } from '../../common/errors.ts'
+import { relative } from 'node:path'
+import { type CairnError, messageOf } from '../../common/errors.ts'
 import { secretFromWords } from '../../common/mnemonic.ts'
 import type { BackupOptions, BackupSecrets } from '../../node/options.ts'
+import { backupError } from '../../services/backup/errors.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { interfaceError } from '../errors.ts'
 import { ask, canAsk } from './input.ts'
@@ -26,6 +28,7 @@ export async function backupOptions(
     ...environment,
     ...(folder === undefined ? {} : { CAIRN_BACKUP_FOLDER: folder }),
   })
+  const isInside = folder !== undefined && !/^\.\.|^\//.test(relative(session.dataDir, folder))
   const { backup_keep_last: last, backup_keep_days: days } = values
   const retention = {
     ...(last === undefined ? {} : { last }),
@@ -37,8 +40,8 @@ export async function backupOptions(
     { ...PRICES[kind as keyof typeof PRICES], ...(given as object) },
   ])
   return {
-    plans,
-    faults,
+    plans: isInside ? plans.filter(({ kind }) => kind !== 'folder') : plans,
+    faults: isInside ? [...faults, insideError()] : faults,
     given: await givenSecrets(session, options),
     ask: canAsk(session) ? () => askSecrets(session) : undefined,
     newNetwork: options.newNetwork === true,
@@ -66,6 +69,15 @@ export async function givenSecrets(session: Session, options: Options): Promise<
     ...(passphrase === undefined ? {} : { passphrase }),
     ...(words === undefined ? {} : { kit: secretFromWords(words) }),
   }
+}
+
+/** A folder there is lost with what it is to save. */
+function insideError(): CairnError {
+  return backupError('DESTINATION_SETTING', {
+    variable: 'CAIRN_BACKUP_FOLDER',
+    destination: 'folder',
+    why: 'it is in the data directory, and would be lost with it; name a folder on another disk',
+  })
 }
 
 const textOf = (value: Options[string]): string | undefined =>

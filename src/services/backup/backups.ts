@@ -227,6 +227,8 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
         events.on('record:pending', ({ record: { id, bytes } }) => {
           for (const place of places) place.note({ id, bytes })
           changed()
+          // While this device's own admission is told of, it has no user yet.
+          if (owner.user() === undefined) clock.after(0, changed)
         }),
         events.on('chain:tip', changed),
         events.on('block:disconnect', () => {
@@ -243,6 +245,7 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
       const stopMs = init.stopMs ?? STOP_MS
       const cancel = clock.after(stopMs - CLOSE_MS, () => deadline.abort(new Error('too late')))
       for (const end of ends.splice(0)) end()
+      if (places.some(({ queue }) => queue.state().lastSaved === undefined)) changed()
       await Promise.all(places.map(({ queue }) => queue.flush(deadline.signal)))
       cancel()
       for (const { queue, destination } of places) {
