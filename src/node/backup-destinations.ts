@@ -21,11 +21,13 @@ export interface OpenedDestinations {
 
 /**
  * @param dataDir - undefined: nothing is written, so no CID is kept there
+ * @param listen - multiaddrs on which the nodes of a pinning service may come for what it is to keep
  */
 export async function openDestinations(
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
   { plans, faults }: Pick<BackupOptions, 'plans' | 'faults'>,
   dataDir: string | undefined,
+  listen: readonly string[] = [],
 ): Promise<OpenedDestinations> {
   const destinations: Destination[] = []
   const found = [...faults]
@@ -47,7 +49,7 @@ export async function openDestinations(
         isRestorePoint: (name) => manifestNumber(name) !== undefined,
         content: async () => {
           const { createContentProvider } = await import('../network/content-provider.ts')
-          return createContentProvider({ clock, logger }, { listen: ['/ip4/0.0.0.0/tcp/0'] })
+          return createContentProvider({ clock, logger }, { listen })
         },
       })
       destinations.push(opened)

@@ -97,6 +97,8 @@ export function createNodeBackups(
   init: {
     readonly params: NetworkParams
     readonly dataDir: string
+    /** Where content is given to pinning services, while it is: multiaddrs. */
+    readonly listen: readonly string[]
     /** Undefined: a node without backups. */
     readonly options: BackupOptions | undefined
     /** The database was damaged, or is gone: what backups hold is taken in before anything else. */
@@ -202,7 +204,7 @@ export function createNodeBackups(
       if (!isConfigured) logger.warn(NOT_CONFIGURED)
       if (options.plans.length === 0) return
       const { openDestinations } = await import('./backup-destinations.ts')
-      const opened = await openDestinations({ clock, logger }, options, init.dataDir)
+      const opened = await openDestinations({ clock, logger }, options, init.dataDir, init.listen)
       for (const { code, message } of opened.faults.slice(options.faults.length)) {
         logger.error(message, { code })
       }

@@ -48,7 +48,7 @@ import { startError } from './chain-database.ts'
 import { createFileServices } from './file-services.ts'
 import { type Ground, openGround } from './ground.ts'
 import { createNodeBackups, type NodeBackups } from './node-backups.ts'
-import { DEFAULT_LISTEN, type NodeOptions } from './options.ts'
+import { anyPort, DEFAULT_LISTEN, type NodeOptions } from './options.ts'
 import { createPeerMemory } from './peer-memory.ts'
 import { createPublicContent, type PublicContent } from './public-content.ts'
 import { restoreAtStart } from './restore-at-start.ts'
@@ -162,6 +162,7 @@ async function assemble(
     { network: ground.network },
   )
   const firstSync = Promise.withResolvers<void>()
+  const listen = options.listen ?? ground.peers?.listen ?? DEFAULT_LISTEN
   let transfer: Transfer | undefined
   const network = await createNetwork(
     {
@@ -198,7 +199,7 @@ async function assemble(
     },
     {
       network: ground.network,
-      listen: options.listen ?? ground.peers?.listen ?? DEFAULT_LISTEN,
+      listen,
       announce: options.announce ?? [],
       bootstrap: ground.peers?.bootstrap ?? [],
       lan: options.lan ?? ground.peers?.lan ?? false,
@@ -270,6 +271,7 @@ async function assemble(
     {
       params,
       dataDir: ground.directory.path,
+      listen: anyPort(listen),
       options: options.backups,
       damaged: ground.damaged !== undefined || ground.lost,
     },

@@ -14,6 +14,11 @@ export const DEFAULT_LISTEN: readonly string[] = [
   `/ip6/::/tcp/${DEFAULT_PEER_PORT}`,
 ]
 
+/** The same places with ports that the system chooses. */
+export function anyPort(listen: readonly string[]): string[] {
+  return [...new Set(listen.map((address) => address.replace(/\/tcp\/\d+.*$/, '/tcp/0')))]
+}
+
 /** What opens backups: one of them is enough. */
 export interface BackupSecrets {
   /** The 32 bytes of the recovery kit. */

@@ -7,7 +7,9 @@ import S3rver from 's3rver'
 import { wordsFromSecret } from '../../src/common/mnemonic.ts'
 import type { FullStatus } from '../../src/interfaces/http/api.ts'
 import type { FileSummary } from '../../src/interfaces/http/api-files.ts'
+import { startFetcher } from '../helpers/backup/ipfs-node.ts'
 import { PINATA_KEYS, startPinata } from '../helpers/backup/pinata.ts'
+import { startPinning } from '../helpers/backup/pinning.ts'
 import { type RealPostgres, startPostgres } from '../helpers/backup/postgres.ts'
 import { becomes, COMMAND_MS, createPlaces, type Place, type Places } from '../helpers/person.ts'
 
@@ -118,6 +120,25 @@ describe('a wiped disk', function () {
 
   it('comes back from IPFS', async () => {
     await wipes(places.place('ipfs'), { ...(await startIpfs()), ...words() })
+  })
+
+  it('comes back from a pinning service that fetches', async () => {
+    const node = await startFetcher()
+    const server = await startPinning({
+      token: 'token',
+      delegates: node.addresses,
+      fetchFrom: (cid, origins) => node.fetch(cid, origins),
+    })
+    ends.push(
+      () => node.stop(),
+      () => server.stop(),
+    )
+    const env = {
+      PINNING_SERVICE_URL: server.origin,
+      PINNING_SERVICE_TOKEN: 'token',
+      IPFS_GATEWAY_URL: server.origin,
+    }
+    await wipes(places.place('pinning'), { ...env, ...words() })
   })
 
   it('comes back from PostgreSQL with a passphrase, and from a peer what was not shipped', async () => {
