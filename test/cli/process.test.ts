@@ -102,6 +102,7 @@ describe('the command line with a real node', function () {
       'log',
       'network',
       'pid',
+      'restored',
       'user',
       'version',
     ])
