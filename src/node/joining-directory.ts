@@ -116,8 +116,19 @@ export async function settle(
   } finally {
     journal.close()
   }
-  const peers = new Map<DeviceId, string[]>([[member.device, [member.place]]])
-  for (const text of found.addresses) {
+  const addresses = [`${member.place}/p2p/${member.device}`, ...found.addresses]
+  await rememberPeers(directory, addresses, { logger, clock })
+  writeNetwork(directory.path, found.parameters)
+}
+
+/** Writes down where devices of the network are: multiaddrs with their ids; what is none is left out. */
+export async function rememberPeers(
+  directory: Pick<DataDirectory, 'path'>,
+  multiaddrs: readonly string[],
+  { logger, clock }: { logger: Logger; clock: Clock },
+): Promise<void> {
+  const peers = new Map<DeviceId, string[]>()
+  for (const text of multiaddrs) {
     try {
       const address = parseAddress(text)
       const device = deviceOf(address)
@@ -135,5 +146,4 @@ export async function settle(
     seen,
   }))
   await createPeerMemory(join(directory.path, 'peers.json'), logger).save(remembered)
-  writeNetwork(directory.path, found.parameters)
 }

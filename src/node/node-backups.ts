@@ -20,6 +20,7 @@ import { backupError } from '../services/backup/errors.ts'
 import type { BackupKey } from '../services/backup/keys.ts'
 import type { BackupView } from '../services/backup/listing.ts'
 import { type BackupsStatus, NOT_CONFIGURED } from '../services/backup/overview.ts'
+import { MAX_PEERS } from '../services/backup/person.ts'
 import type { Restored, Selection } from '../services/backup/restore.ts'
 import type { Cleaned } from '../services/backup/retention.ts'
 import type { Owner } from '../services/backup/standing.ts'
@@ -35,6 +36,8 @@ import type { BackupOptions } from './options.ts'
 
 /** Milliseconds that the start waits for backups of a chain whose database was damaged. */
 const REPAIR_MS = 60_000
+/** Milliseconds that the start looks for the key, where it is at a destination alone. */
+const KEY_MS = 10_000
 /** Milliseconds until what stands at the destinations is looked at, and between two looks. */
 const FIRST_LOOK_MS = 100
 const LOOK_MS = 3_600_000
@@ -92,6 +95,14 @@ export interface NodeBackupsComponents {
   readonly logger: Logger
 }
 
+/** Addresses of other devices, in an order that stays: what is written again only when one comes or goes. */
+export function othersOf(bootstrap: readonly string[], device: string): string[] {
+  const others = bootstrap.filter(
+    (address) => address.includes('/p2p/') && !address.endsWith(`/p2p/${device}`),
+  )
+  return [...new Set(others)].sort().slice(0, MAX_PEERS)
+}
+
 export function createNodeBackups(
   components: NodeBackupsComponents,
   init: {
@@ -131,9 +142,10 @@ export function createNodeBackups(
     if (here !== undefined || passphrase === undefined) return here
     const { openSlot } = await import('../services/backup/slots.ts')
     const { boundedCalls } = await import('../services/backup/destination-calls.ts')
+    const limit = AbortSignal.any([stopping.signal, AbortSignal.timeout(KEY_MS)])
     for (const destination of destinations) {
       try {
-        const key = await openSlot(boundedCalls(destination, clock), passphrase, stopping.signal)
+        const key = await openSlot(boundedCalls(destination, clock), passphrase, limit)
         keystore.put('backup', key.secret)
         return key
       } catch (error) {

@@ -47,7 +47,7 @@ import { damagedRows } from '../storage/row-check.ts'
 import { startError } from './chain-database.ts'
 import { createFileServices } from './file-services.ts'
 import { type Ground, openGround } from './ground.ts'
-import { createNodeBackups, type NodeBackups } from './node-backups.ts'
+import { createNodeBackups, type NodeBackups, othersOf } from './node-backups.ts'
 import { anyPort, DEFAULT_LISTEN, type NodeOptions } from './options.ts'
 import { createPeerMemory } from './peer-memory.ts'
 import { createPublicContent, type PublicContent } from './public-content.ts'
@@ -264,6 +264,7 @@ async function assemble(
         deviceName: identity.deviceName,
         restore: ground.keystore.get('restore'),
         userKeys: await access.userSecrets(),
+        peers: othersOf(network.peers.exportPeers().bootstrap, keys.device),
       }),
       clock,
       logger,

@@ -16,6 +16,7 @@ import { codeOf, messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/logger.ts'
 import type { Destination } from '../services/backup/destination.ts'
 import { boundedCalls } from '../services/backup/destination-calls.ts'
+import { backupError } from '../services/backup/errors.ts'
 import { type Found, findBackups } from '../services/backup/find.ts'
 import type { BackupKey } from '../services/backup/keys.ts'
 import { backupKeyOfKit } from '../services/backup/keys.ts'
@@ -35,6 +36,7 @@ import { openJournal } from '../storage/journal.ts'
 import { openKeystore } from '../storage/keystore.ts'
 import { openChain } from './chain-database.ts'
 import { DEVICE_KEYS } from './identity.ts'
+import { rememberPeers } from './joining-directory.ts'
 import { JOINING_FILE, readNetwork, writeNetwork } from './network-choice.ts'
 
 /** Stands in a directory while it is made from backups: what is there besides is of an unfinished try. */
@@ -61,7 +63,7 @@ export interface RestoreOptions {
   readonly replace?: boolean
   /** Lets `replace` go back behind what is there. */
   readonly allowRollback?: boolean
-  /** Goes on without a backup although there may be one. */
+  /** Goes on without a backup although there may be one; with `replace`, also to another network. */
   readonly newNetwork?: boolean
 }
 
@@ -78,7 +80,7 @@ export interface RestoredDirectory extends Restored {
  *
  * @returns undefined: there is nothing to restore, and a node may start here as it would without backups
  * @throws BACKUP_UNREACHABLE, BACKUP_UNREADABLE, BACKUP_KEY_MISSING, BACKUP_PASSPHRASE, BACKUP_SLOT_MISSING,
- *   BACKUP_NONE, BACKUP_BEHIND, BACKUP_NO_PROOF, storage errors; the directory is no network's then
+ *   BACKUP_NONE, BACKUP_BEHIND, BACKUP_OTHER_NETWORK, BACKUP_NO_PROOF, storage errors; the directory is no network's then
  */
 export async function restoreDirectory(
   options: RestoreOptions,
@@ -94,6 +96,10 @@ export async function restoreDirectory(
     const found = await find(options, clock, signal)
     if (found === undefined) return undefined
     const backups = selected(found, options.selection ?? {})
+    if (isTaken && networkIdOf(params) !== found.network && options.newNetwork !== true) {
+      const name = backups[0]?.manifest.object ?? ''
+      throw backupError('BACKUP_OTHER_NETWORK', { name, network: found.network })
+    }
     if (isTaken && networkIdOf(params) === found.network && options.allowRollback !== true) {
       checkNotBehind(backups, heightIn(directory, { clock, logger }))
     }
@@ -177,6 +183,8 @@ async function settle(
   if (userSecret !== undefined) keystore.put('user', userSecret)
   if (person.restore !== undefined) keystore.put('restore', person.restore)
   if (kit !== undefined) keystore.put('recovery', kit)
+  const { peers = [] } = person
+  if (peers.length > 0) await rememberPeers(directory, peers, { logger, clock })
   writeNetwork(directory.path, person.params)
   rmSync(join(directory.path, RESTORING_FILE), { force: true })
   return device

@@ -147,7 +147,7 @@ describe('a wiped disk', function () {
     const ben = places.place('ben')
     const founded = await start(ada, env)
     const input = await ada.do('invite')
-    const joined = await ben.serve(['join', '-', '--name', 'Ben', '--device-name', 'desk'], {
+    await ben.serve(['join', '-', '--name', 'Ben', '--device-name', 'desk'], {
       input,
     })
     await add(ada, 'granted.txt')
@@ -166,10 +166,8 @@ describe('a wiped disk', function () {
     await ada.kill()
     await ada.remove()
     // The peer is there already, and nobody sits at the keyboard.
-    const peers = join(places.directory, 'peers.json')
     const { network } = founded
-    await writeFile(peers, JSON.stringify({ network, bootstrap: joined.listen }))
-    const back = await start(ada, env, '--peers', peers)
+    const back = await start(ada, env)
     assert.equal(back.network, network)
     await shows(ada, 'granted.txt', 'late.txt', 'of-ben.txt')
     await becomes('the content of private files comes back', async () => {

@@ -24,6 +24,9 @@ import { type BackupKey, decryptWith, encryptFor } from './keys.ts'
 /** Keys of a user that are kept: the chain's state keeps as many. */
 export const MAX_USER_KEYS = 257
 const MAX_NAME_BYTES = 255
+/** Addresses of other devices that are kept, and bytes of each. */
+export const MAX_PEERS = 16
+const MAX_PEER_BYTES = 512
 
 const shape = struct({
   version: uint(1),
@@ -35,6 +38,8 @@ const shape = struct({
   restore: nullable(bytes(KEY_BYTES)),
   /** X25519 secrets of the user's keys, the first one first. */
   userKeys: list(bytes(KEY_BYTES), MAX_USER_KEYS),
+  /** Multiaddrs of devices of the network, with their ids. */
+  peers: list(text(MAX_PEER_BYTES), MAX_PEERS),
   root: bytes(HASH_BYTES),
 })
 
@@ -45,6 +50,8 @@ export interface Person {
   readonly deviceName: string
   readonly restore: Uint8Array | undefined
   readonly userKeys: readonly Uint8Array[]
+  /** Where other devices of the network were met; default: none. */
+  readonly peers?: readonly string[] | undefined
 }
 
 /** The encoded person, not encrypted yet: to see whether it has changed. */
@@ -58,6 +65,7 @@ export function encodePerson(
       ...person,
       version: 1,
       restore: person.restore ?? null,
+      peers: person.peers ?? [],
       root: rootOf(key, network, person.user),
     }) as CborValue,
   )

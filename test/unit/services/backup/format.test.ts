@@ -251,6 +251,7 @@ describe('the person in a backup', () => {
     deviceName: 'laptop',
     restore: seedOf('restore'),
     userKeys: [seedOf('user')],
+    peers: ['/ip4/192.0.2.7/tcp/4005/p2p/12D3KooWMV8PeEEESQFzEYdntmrTP8oXTAQ9EKrfNNPyJetKudTG'],
   }
 
   it('comes back', async () => {
