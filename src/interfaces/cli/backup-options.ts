@@ -11,6 +11,8 @@ import { passphraseInFile } from './passphrase.ts'
 import type { Options } from './register.ts'
 import type { Session } from './session.ts'
 
+/** How variables of destinations begin. */
+const VARIABLES = /^(?:DATABASE_URL|R2_|S3_|GCS_|PINATA_|PINNING_|RENDER_API|CAIRN_BACKUP_FOLDER)/
 const MAX_WORDS_TEXT = 8192
 /** Words of a recovery kit: so many are no passphrase. */
 const KIT_WORDS = 24
@@ -23,8 +25,7 @@ export async function backupOptions(
 ): Promise<BackupOptions> {
   const { environment } = session
   const folder = values.backup_folder
-  const { destinationsFrom } = await import('../../services/backup/from-environment.ts')
-  const { plans, faults } = destinationsFrom({
+  const { plans, faults } = await configured({
     ...environment,
     ...(folder === undefined ? {} : { CAIRN_BACKUP_FOLDER: folder }),
   })
@@ -34,11 +35,6 @@ export async function backupOptions(
     ...(last === undefined ? {} : { last }),
     ...(days === undefined ? {} : { days }),
   }
-  const { PRICES } = await import('../../services/backup/prices.ts')
-  const prices = Object.entries(values.backup_prices ?? {}).map(([kind, given]) => [
-    kind,
-    { ...PRICES[kind as keyof typeof PRICES], ...(given as object) },
-  ])
   return {
     plans: isInside ? plans.filter(({ kind }) => kind !== 'folder') : plans,
     faults: isInside ? [...faults, insideError()] : faults,
@@ -46,8 +42,26 @@ export async function backupOptions(
     ask: canAsk(session) ? () => askSecrets(session) : undefined,
     newNetwork: options.newNetwork === true,
     retention: Object.keys(retention).length === 0 ? undefined : retention,
-    prices: Object.fromEntries(prices),
+    prices: await pricesOf(values.backup_prices),
   }
+}
+
+/** Nothing of it is loaded where no variable of any destination is set. */
+async function configured(environment: Session['environment']) {
+  const isAny = Object.entries(environment).some(([name, value]) => value && VARIABLES.test(name))
+  if (!isAny) return { plans: [], faults: [] }
+  const { destinationsFrom } = await import('../../services/backup/from-environment.ts')
+  return destinationsFrom(environment)
+}
+
+async function pricesOf(given: LoadedConfig['values']['backup_prices']) {
+  if (given === undefined) return undefined
+  const { PRICES } = await import('../../services/backup/prices.ts')
+  const rows = Object.entries(given).map(([kind, price]) => [
+    kind,
+    { ...PRICES[kind as keyof typeof PRICES], ...(price as object) },
+  ])
+  return Object.fromEntries(rows) as Partial<typeof PRICES>
 }
 
 /** What files and the environment say; flags first. */

@@ -51,6 +51,9 @@ export interface BackupsStatus {
   readonly destinations: readonly DestinationStatus[]
 }
 
+/** Addresses of other devices that a backup keeps. */
+export const MAX_PEERS = 16
+
 /** Where nothing else keeps what is here. */
 export const NOT_CONFIGURED =
   'BACKUPS NOT CONFIGURED – everything is on this disk alone, and lost with it where a deploy wipes the disk. ACTION REQUIRED: set DATABASE_URL, R2_…, S3_…, GCS_BUCKET_NAME, PINATA_JWT or CAIRN_BACKUP_FOLDER (a second disk), and start again; see docs/OPERATIONS.md.'

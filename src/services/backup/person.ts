@@ -20,12 +20,12 @@ import { MIB } from '../../common/limits.ts'
 import { bytes, link, list, nullable, struct, text, uint } from '../../common/schema.ts'
 import { backupError } from './errors.ts'
 import { type BackupKey, decryptWith, encryptFor } from './keys.ts'
+import { MAX_PEERS } from './overview.ts'
 
 /** Keys of a user that are kept: the chain's state keeps as many. */
 export const MAX_USER_KEYS = 257
 const MAX_NAME_BYTES = 255
-/** Addresses of other devices that are kept, and bytes of each. */
-export const MAX_PEERS = 16
+/** Bytes of an address. */
 const MAX_PEER_BYTES = 512
 
 const shape = struct({
