@@ -94,6 +94,11 @@ export function startText(started: Started): string {
   if (identity.user === null) {
     return `Cairn ${version} runs: API ${daemon.file.api}, data ${dataDir}.\n\n${STRANGER_TEXT}\n\nStop it with: cairn stop${warning}`
   }
+  const { restored } = daemon
+  if (restored !== undefined) {
+    const from = restored.sources.map(({ destination }) => destination).join(', ')
+    return `Cairn ${version} runs: API ${daemon.file.api}, data ${dataDir}.\n\nRestored from backups: block ${restored.height}, from ${from}. This device has a new key; what it was before stays in "cairn devices" until you revoke it. Contents of files come back from your other devices.${warning}`
+  }
   if (!daemon.founded && chain.height > 0) {
     const gateway = daemon.file.gateway === null ? '' : `, gateway ${daemon.file.gateway}`
     return `Cairn ${version} runs: API ${daemon.file.api}${gateway}, data ${dataDir}. Stop it with: cairn stop${warning}`

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { backupChecks } from '../../../src/node/backup-checks.ts'
+import {
+  type BackupsStatus,
+  type DestinationStatus,
+  NOT_CONFIGURED,
+} from '../../../src/services/backup/overview.ts'
+
+const NOW = Date.UTC(2026, 0, 14)
+const good: DestinationStatus = {
+  destination: 'postgres db',
+  kind: 'postgres',
+  newest: { name: 'one', time: NOW, size: 10 },
+  lastError: null,
+  failures: 0,
+  behind: false,
+  verified: { time: NOW, code: null },
+  drilled: { time: NOW, code: null },
+  stored: { backups: 1, bytes: 10, average: 10, seen: NOW },
+  written: { backups: 1, bytes: 10 },
+  monthly: 0,
+}
+const status = (more: Partial<BackupsStatus>): BackupsStatus => ({
+  configured: true,
+  warnings: [],
+  faults: [],
+  key: 'kit',
+  passphrase: true,
+  destinations: [good],
+  ...more,
+})
+const one = (more: Partial<DestinationStatus>) =>
+  backupChecks(status({ destinations: [{ ...good, ...more }] }))[0] ?? assert.fail()
+
+describe('what the doctor says of backups', () => {
+  it('all is well when they were read and practised', () => {
+    assert.deepEqual(
+      backupChecks(status({})).map(({ result }) => result),
+      ['ok'],
+    )
+  })
+
+  it('nothing where a node is without backups, a warning where nobody has set one', () => {
+    const none = { configured: false, destinations: [] }
+    assert.deepEqual(backupChecks(status(none)), [])
+    const [found] = backupChecks(status({ ...none, warnings: [NOT_CONFIGURED] }))
+    assert.equal(found?.result, 'warning')
+    assert.match(found?.remedy ?? '', /cairn backup drill/)
+  })
+
+  it('what is configured by half fails', () => {
+    const faults = [{ code: 'DESTINATION_VARIABLE', message: 'R2_BUCKET_NAME is missing' }]
+    const [found] = backupChecks(status({ faults }))
+    assert.equal(found?.result, 'failed')
+    assert.match(found?.says ?? '', /R2_BUCKET_NAME/)
+    assert.match(found?.remedy ?? '', /Set the variable/)
+  })
+
+  it('C11 what to do about what a destination answers', () => {
+    for (const [code, remedy] of [
+      ['DESTINATION_UNREACHABLE', /psql/],
+      ['DESTINATION_REFUSED', /pinFileToIPFS/],
+      ['DESTINATION_FULL', /backup_keep_last/],
+    ] as const) {
+      const lastError = { code, message: 'it says so.', time: NOW }
+      assert.match(one({ lastError, failures: 2 }).remedy ?? '', remedy)
+      assert.equal(one({ lastError }).result, 'warning')
+      assert.equal(one({ lastError, newest: null }).result, 'failed', 'nothing was ever written')
+    }
+  })
+
+  it('what was never read or practised, or went wrong', () => {
+    assert.match(one({ drilled: null }).says, /never restored/)
+    assert.match(one({ verified: null }).says, /never verified/)
+    const bad = one({ drilled: { time: NOW, code: 'BACKUP_DIFFERS' } })
+    assert.equal(bad.result, 'failed')
+    assert.match(bad.remedy ?? '', /cairn backup drill/)
+    assert.match(one({ newest: null, behind: true }).says, /on its way/)
+  })
+
+  it('a device without the key can only write', () => {
+    const [found] = backupChecks(status({ key: 'none' }))
+    assert.match(found?.says ?? '', /No key/)
+  })
+})
