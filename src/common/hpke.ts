@@ -4,7 +4,7 @@
  * A sealed value is the encapsulated key (32 bytes), the ciphertext and its tag (16 bytes). Who sealed it is not
  * in it: the record that carries it is signed.
  */
-import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
+import type { CipherSuite } from '@hpke/core'
 import { concatBytes } from './bytes.ts'
 import { cipherError } from './cipher-errors.ts'
 import { GCM_TAG_BYTES, KEY_BYTES } from './crypto.ts'
@@ -20,11 +20,19 @@ export interface SealContext {
   readonly aad?: Uint8Array
 }
 
-const suite = new CipherSuite({
-  kem: new DhkemX25519HkdfSha256(),
-  kdf: new HkdfSha256(),
-  aead: new Aes256Gcm(),
-})
+let suite: Promise<CipherSuite> | undefined
+/** Loaded when it is first needed: a node that neither seals nor opens anything does without it. */
+const theSuite = (): Promise<CipherSuite> => {
+  suite ??= import('@hpke/core').then(
+    (hpke) =>
+      new hpke.CipherSuite({
+        kem: new hpke.DhkemX25519HkdfSha256(),
+        kdf: new hpke.HkdfSha256(),
+        aead: new hpke.Aes256Gcm(),
+      }),
+  )
+  return suite
+}
 
 /**
  * Seals `plain` (a few keys, not a file) to an X25519 public key of 32 bytes. Two calls never give the same bytes.
@@ -39,9 +47,10 @@ export async function sealTo(
   if (recipient.length !== KEY_BYTES) {
     throw cipherError('SEAL_KEY', { why: `it has ${recipient.length} bytes, not ${KEY_BYTES}` })
   }
+  const hpke = await theSuite()
   try {
-    const recipientPublicKey = await suite.kem.deserializePublicKey(bufferOf(recipient))
-    const sealed = await suite.seal(
+    const recipientPublicKey = await hpke.kem.deserializePublicKey(bufferOf(recipient))
+    const sealed = await hpke.seal(
       { recipientPublicKey, info: bufferOf(info) },
       bufferOf(plain),
       ...optional(aad),
@@ -65,9 +74,10 @@ export async function openSealed(
 ): Promise<Uint8Array> {
   assert(secret.length === KEY_BYTES, 'a secret has 32 bytes')
   if (sealed.length < SEAL_OVERHEAD_BYTES) throw cipherError('SEAL_BROKEN')
-  const recipientKey = await suite.kem.deserializePrivateKey(bufferOf(secret))
+  const hpke = await theSuite()
+  const recipientKey = await hpke.kem.deserializePrivateKey(bufferOf(secret))
   try {
-    const plain = await suite.open(
+    const plain = await hpke.open(
       { recipientKey, enc: bufferOf(sealed.subarray(0, KEY_BYTES)), info: bufferOf(info) },
       bufferOf(sealed.subarray(KEY_BYTES)),
       ...optional(aad),

@@ -1,13 +1,13 @@
 /**
- * The recovery kit: 32 random bytes as 24 words (BIP-39, the English list), and the keys made from them.
+ * The recovery kit as a person has it: its 32 bytes as 24 words (BIP-39, the English list). What it opens:
+ * recovery-keys.ts, which loads no list of words.
  *
  * The words encode the bytes themselves, not a seed that is derived from the words as a wallet's is.
  */
 import { entropyToMnemonic, mnemonicToEntropy } from '@scure/bip39'
 import { wordlist } from '@scure/bip39/wordlists/english.js'
-import { utf8 } from './bytes.ts'
 import { cipherError } from './cipher-errors.ts'
-import { hkdf, KEY_BYTES } from './crypto.ts'
+import { KEY_BYTES } from './crypto.ts'
 import { assert } from './errors.ts'
 
 const WORDS = 24
@@ -20,28 +20,6 @@ const MAX_WORD = 16
 /** Changed, missing or added letters of a word that is suggested. */
 const MAX_DISTANCE = 2
 const MAX_SUGGESTIONS = 3
-
-/** The keys of a recovery kit, 32 bytes each. */
-export interface RecoveryKeys {
-  /** Ed25519 seed, the secret itself: signs revocations and admissions. */
-  readonly signing: Uint8Array
-  /** X25519 secret: the user's keys are sealed to its public half. */
-  readonly encryption: Uint8Array
-  /** Opens backups. */
-  readonly backup: Uint8Array
-}
-
-/** The keys of a kit. @param secret - 32 bytes, what the words say */
-export function recoveryKeys(secret: Uint8Array): RecoveryKeys {
-  assert(secret.length === KEY_BYTES, 'a recovery secret has 32 bytes')
-  const derive = (purpose: string): Uint8Array =>
-    hkdf(secret, new Uint8Array(), utf8(`cairn/recovery/1 ${purpose}`), KEY_BYTES)
-  return {
-    signing: secret,
-    encryption: derive('encryption'),
-    backup: derive('backup'),
-  }
-}
 
 /** The 24 words of a secret of 32 bytes. */
 export function wordsFromSecret(secret: Uint8Array): string[] {

@@ -9,7 +9,7 @@ import { utf8 } from '../../common/bytes.ts'
 import { cipherError } from '../../common/cipher-errors.ts'
 import { KEY_BYTES, publicKeyOf } from '../../common/crypto.ts'
 import { codeOf, messageOf } from '../../common/errors.ts'
-import { recoveryKeys } from '../../common/mnemonic.ts'
+import { recoveryKeys } from '../../common/recovery-keys.ts'
 import { backupError } from './errors.ts'
 import { passphraseIdentity, passphraseRecipient } from './passphrase-stanza.ts'
 

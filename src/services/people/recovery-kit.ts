@@ -2,19 +2,19 @@
 import type { UserId } from '../../chain/ids.ts'
 import { equalBytes, utf8 } from '../../common/bytes.ts'
 import { publicKeyOf } from '../../common/crypto.ts'
-import { recoveryKeys, secretFromWords, wordsFromSecret } from '../../common/mnemonic.ts'
+import { recoveryKeys } from '../../common/recovery-keys.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import { peopleError } from './errors.ts'
 
 export interface RecoveryKit {
   /** The 24 words. @throws RECOVERY_NOT_HERE */
-  show(): readonly string[]
+  show(): Promise<readonly string[]>
   /**
    * Whether these are the words of this user's kit; remembers that somebody has them.
    *
    * @throws WORDS_COUNT, WORDS_UNKNOWN, WORDS_CHECKSUM, RECOVERY_OTHER
    */
-  test(words: string): void
+  test(words: string): Promise<void>
   /** Whether the kit is on this device. */
   readonly here: boolean
   /** Whether somebody has the words: `test` succeeded once on this device, or a device came back with them. */
@@ -23,6 +23,10 @@ export interface RecoveryKit {
 
 /** Where the database remembers that the words were typed once. */
 const TESTED = 'recovery/tested'
+
+/** Loaded when somebody asks: two thousand words that no node needs otherwise. */
+const wordList = (): Promise<typeof import('../../common/mnemonic.ts')> =>
+  import('../../common/mnemonic.ts')
 
 export function createRecoveryKit(components: {
   readonly store: Pick<ChainStore, 'projections' | 'meta' | 'setMeta'>
@@ -49,12 +53,14 @@ export function createRecoveryKit(components: {
           record.body.proof.type === 'recovery',
       )
   return {
-    show: () => {
+    show: async () => {
       const kit = secret()
       if (kit === undefined) throw peopleError('RECOVERY_NOT_HERE')
+      const { wordsFromSecret } = await wordList()
       return wordsFromSecret(kit)
     },
-    test: (words) => {
+    test: async (words) => {
+      const { secretFromWords } = await wordList()
       const { signing } = recoveryKeys(secretFromWords(words))
       const wanted = publicKey()
       if (wanted === undefined || !equalBytes(wanted, publicKeyOf('ed25519', signing))) {

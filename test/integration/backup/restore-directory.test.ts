@@ -104,7 +104,7 @@ describe('a data directory from backups', function () {
     const restored = await restore({ key: undefined, kit, deviceName: 'new laptop' })
     assert.ok(restored !== undefined)
     const node = await start()
-    assert.equal(node.recovery.show().length, 24)
+    assert.equal((await node.recovery.show()).length, 24)
     await until(() => node.identity.deviceName === 'new laptop', 'its name', 20_000)
   })
 

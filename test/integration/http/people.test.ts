@@ -45,8 +45,8 @@ describe('HTTP: people and access', () => {
       recovery: {
         here: true,
         tested: false,
-        show: () => WORDS,
-        test: note('test', new Error('broken')),
+        show: async () => WORDS,
+        test: async (...args) => note('test', new Error('broken'))(...args),
       },
       keys: { protected: true, protect: async (...args) => note('protect', undefined)(...args) },
       grants: {

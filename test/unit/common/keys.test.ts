@@ -6,8 +6,9 @@ import { concatBytes, fromHex, toHex, utf8 } from '../../../src/common/bytes.ts'
 import { publicKeyOf } from '../../../src/common/crypto.ts'
 import { decode, encode } from '../../../src/common/dag-cbor.ts'
 import { openSealed, SEAL_OVERHEAD_BYTES, sealTo } from '../../../src/common/hpke.ts'
-import { recoveryKeys, secretFromWords, wordsFromSecret } from '../../../src/common/mnemonic.ts'
+import { secretFromWords, wordsFromSecret } from '../../../src/common/mnemonic.ts'
 import { lockWithPassphrase, unlockWithPassphrase } from '../../../src/common/passphrase.ts'
+import { recoveryKeys } from '../../../src/common/recovery-keys.ts'
 
 const hpke: Readonly<Record<string, string>> = JSON.parse(
   readFileSync(new URL('../../vectors/hpke.json', import.meta.url), 'utf8'),

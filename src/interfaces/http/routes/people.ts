@@ -82,7 +82,7 @@ export function peopleRoutes({ invites, devices, recovery, keys }: PeopleNode): 
       summary: 'The 24 words of the recovery kit. Whoever has them is you',
       reply: 'RecoveryWords',
       gives: '{words}',
-      handle: () => ok({ words: recovery.show() }),
+      handle: async () => ok({ words: await recovery.show() }),
     }),
     route('POST', '/api/v1/recovery/test', {
       summary: 'Whether these are the words of the recovery kit; remembers that somebody has them',
@@ -92,8 +92,8 @@ export function peopleRoutes({ invites, devices, recovery, keys }: PeopleNode): 
       ),
       reply: 'RecoveryTested',
       gives: '{tested: true}',
-      handle: ({ body }) => {
-        recovery.test(body.words)
+      handle: async ({ body }) => {
+        await recovery.test(body.words)
         return ok({ tested: true })
       },
     }),
