@@ -14,12 +14,13 @@ const PRETEND_OLD = `Object.defineProperty(process.versions, 'node', { value: '2
 /** Stands for the command line: says who it is, then does what its argument says. */
 const PROGRAM = `
   const args = process.argv.slice(2)
-  console.log(JSON.stringify({ pid: process.pid, version: process.versions.node, args }))
   if (args[0] === 'exit') process.exitCode = Number(args[1])
+  // Before it says that it is there: a signal may come at once.
   if (args[0] === 'stay') {
     const timer = setInterval(() => {}, 1000)
     process.on('SIGTERM', () => { clearInterval(timer); process.exitCode = 42 })
   }
+  console.log(JSON.stringify({ pid: process.pid, version: process.versions.node, args }))
   if (args[0] === 'die') process.kill(process.pid, 'SIGKILL')
 `
 
