@@ -83,12 +83,19 @@ export function problemOf(destination: Destination, object: string, error: unkno
   }
 }
 
-/** Most work, then the newest. */
+/** Most work, then the newest by the clocks of those who wrote them. */
 export function newestFirst(a: CatalogEntry, b: CatalogEntry): number {
   const { manifest: x } = a
   const { manifest: y } = b
   if (x.work !== y.work) return x.work > y.work ? -1 : 1
   return y.time - x.time || y.number - x.number
+}
+
+/** Of one device at one destination: most work, then the last that it wrote, whatever its clock said. */
+export function lastFirst(a: CatalogEntry, b: CatalogEntry): number {
+  const { manifest: x } = a
+  const { manifest: y } = b
+  return x.work === y.work ? y.number - x.number : newestFirst(a, b)
 }
 
 /** The segments of a backup, in order. @throws BACKUP_DAMAGED, the errors of destinations */

@@ -9,7 +9,14 @@ import type { NetworkId, UserId } from '../../chain/ids.ts'
 import { networkIdOf } from '../../chain/params.ts'
 import { codeOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/logger.ts'
-import { type CatalogEntry, newestFirst, type Problem, problemOf, readCatalog } from './catalog.ts'
+import {
+  type CatalogEntry,
+  lastFirst,
+  newestFirst,
+  type Problem,
+  problemOf,
+  readCatalog,
+} from './catalog.ts'
 import type { Destination, DestinationKind } from './destination.ts'
 import { backupError } from './errors.ts'
 import type { BackupKey } from './keys.ts'
@@ -125,7 +132,7 @@ export function linesOf(backups: readonly CatalogEntry[]): readonly (readonly Ca
       [destination.kind, destination.name, folderOf(manifest)].join('\n'),
     ).values(),
   ]
-    .map((line) => line.toSorted(newestFirst))
+    .map((line) => line.toSorted(lastFirst))
     .sort(([a], [b]) => (a === undefined || b === undefined ? 0 : bestFirst(a, b)))
 }
 

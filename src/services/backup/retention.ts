@@ -55,7 +55,12 @@ export function keptBy(
   if (policy.permanent === true) return new Set(byTime.map(({ object }) => object))
   const kept = new Set<string>()
   const hours = new Set<number>()
-  const lines = new Set<string>()
+  // By the number, not the time: a clock may have gone back.
+  const lastOfLines = new Map<string, Kept>()
+  for (const each of backups) {
+    const last = lastOfLines.get(folderOf(each))
+    if (last === undefined || each.number > last.number) lastOfLines.set(folderOf(each), each)
+  }
   const best = byTime.toSorted((a, b) => (a.work === b.work ? 0 : a.work > b.work ? -1 : 1))[0]
   if (best !== undefined) kept.add(best.object)
   for (const [index, { object, time, manual, ...rest }] of byTime.entries()) {
@@ -64,8 +69,7 @@ export function keptBy(
     const lastOfHour = !hours.has(hour)
     hours.add(hour)
     const inDays = policy.days !== undefined && age <= policy.days * DAY_MS
-    const newestOfLine = !lines.has(folderOf(rest))
-    lines.add(folderOf(rest))
+    const newestOfLine = lastOfLines.get(folderOf(rest))?.object === object
     const wanted =
       index < (policy.last ?? 0) || (inDays && (manual === 1 || lastOfHour)) || age <= RECENT_MS
     const always = object === verified || (newestOfLine && age <= LINE_MS)

@@ -90,6 +90,8 @@ export function createWriter(
   const place = { network: owner.network, device }
   let standing: Standing | undefined
   let seenAt = 0
+  /** The number of the last manifest that was sent, whether it arrived or not. */
+  let sent = -1
   let fresh: Map<RecordId, PendingRecord> | undefined
 
   const put = async (
@@ -190,6 +192,7 @@ export function createWriter(
       signer.sign,
     )
     const label = `${options.name}: ${height} blocks`
+    sent = at.number
     const previous = await put(manifest.object, manifest.bytes, options, label)
     written += manifest.bytes.length
     const size = entries.reduce((sum, { entry }) => sum + entry.size, manifest.bytes.length)
@@ -255,6 +258,8 @@ export function createWriter(
           // What came in the meantime stays beside what was not saved.
           const all = [...(taken ?? []), ...(fresh?.values() ?? [])]
           fresh = taken === undefined || fresh === undefined ? undefined : mapOf(all)
+          // It may be there all the same: no two backups have one number.
+          if (sent === standing.number) standing = { ...standing, number: sent + 1 }
           throw error
         }
         if (result === 'nothing') return undefined

@@ -64,6 +64,11 @@ describe('what is kept of backups', () => {
     const two = daily.map((each, n) => (n === 20 ? { ...each, device: other } : each))
     assert.deepEqual(kept({ last: 1 }, two), [20, 49])
     assert.deepEqual(kept({ last: 1 }, [backup(1, 5000), backup(2, 1000)]), [1, 2])
+    const back = [backup(1, DAY), backup(2, 3 * DAY), backup(3, 2 * DAY)].map((each) => ({
+      ...each,
+      work: 1n,
+    }))
+    assert.deepEqual(kept({ last: 1 }, back), [1, 3], 'the last one, by a clock that went back')
   })
 
   it('is never nothing', () => {
