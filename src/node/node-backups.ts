@@ -1,7 +1,7 @@
 /**
  * The backups of a node: the destinations of its configuration, opened when it starts, and what is told of them.
  *
- * owns: where the key comes from, when destinations open, the figures
+ * owns: when destinations open and close, what is asked of them all
  * does not own: what is written, when, and what is brought back (services/backup)
  *
  * Without a destination nothing of it is loaded.
@@ -14,7 +14,6 @@ import type { Startable } from '../common/lifecycle.ts'
 import type { Logger } from '../common/logger.ts'
 import type { Backups, SaveOutcome } from '../services/backup/backups.ts'
 import type { Problem } from '../services/backup/catalog.ts'
-import type { Destination } from '../services/backup/destination.ts'
 import type { Drilled } from '../services/backup/drill.ts'
 import { backupError } from '../services/backup/errors.ts'
 import type { BackupKey } from '../services/backup/keys.ts'
@@ -31,12 +30,12 @@ import type { NodeEvents } from '../services/events.ts'
 import type { ChainStore } from '../storage/chain-store.ts'
 import type { Keystore } from '../storage/keystore.ts'
 import type { BackupFigures } from './backup-figures.ts'
+import { createBackupKeys } from './backup-keys.ts'
+import { atEach, verifyNamed } from './backup-selection.ts'
 import type { BackupOptions } from './options.ts'
 
 /** Milliseconds that the start waits for backups of a chain whose database was damaged. */
 const REPAIR_MS = 60_000
-/** Milliseconds that the start looks for the key, where it is at a destination alone. */
-const KEY_MS = 10_000
 /** Milliseconds until what stands at the destinations is looked at, and between two looks. */
 const FIRST_LOOK_MS = 100
 const LOOK_MS = 3_600_000
@@ -126,33 +125,7 @@ export function createNodeBackups(
   let cancelLook = (): void => {}
   let chores: Promise<void> = Promise.resolve()
 
-  const keyHere = async (): Promise<BackupKey | undefined> => {
-    const { backupKeyOf, backupKeyOfKit } = await import('../services/backup/keys.ts')
-    const kit = keystore.get('recovery')
-    if (kit !== undefined) return backupKeyOfKit(kit)
-    const secret = keystore.get('backup')
-    return secret === undefined ? undefined : backupKeyOf(secret)
-  }
-
-  /** Where a passphrase is given and no key is here, the key that it opens; kept then. */
-  const keyFrom = async (destinations: readonly Destination[]): Promise<BackupKey | undefined> => {
-    const here = await keyHere()
-    const passphrase = options?.given.passphrase
-    if (here !== undefined || passphrase === undefined) return here
-    const { openSlot } = await import('../services/backup/slots.ts')
-    const { boundedCalls } = await import('../services/backup/destination-calls.ts')
-    const limit = AbortSignal.any([stopping.signal, AbortSignal.timeout(KEY_MS)])
-    for (const destination of destinations) {
-      try {
-        const key = await openSlot(boundedCalls(destination, clock), passphrase, limit)
-        keystore.put('backup', key.secret)
-        return key
-      } catch (error) {
-        logger.debug('No key by the passphrase', { code: codeOf(error) })
-      }
-    }
-    return undefined
-  }
+  const keys = createBackupKeys(components, { passphrase: options?.given.passphrase })
 
   const repair = async (backups: Backups): Promise<void> => {
     const limit = AbortSignal.any([stopping.signal, AbortSignal.timeout(REPAIR_MS)])
@@ -184,29 +157,6 @@ export function createNodeBackups(
     if (running === undefined) throw backupError('BACKUP_NOT_CONFIGURED')
     return running.backups
   }
-  /** Does something at each destination that is meant; what fails at one is told beside the others. */
-  const each = async <T>(
-    wanted: string | undefined,
-    work: (destination: string) => Promise<T>,
-    signal: AbortSignal,
-  ): Promise<(T | Problem)[]> => {
-    const all = needed().status()
-    const meant = all.filter(
-      ({ name, kind }) => wanted === undefined || wanted === name || wanted === kind,
-    )
-    if (wanted !== undefined && meant.length === 0) {
-      throw backupError('DESTINATION_UNKNOWN', { destination: wanted })
-    }
-    return Promise.all(
-      meant.map(({ name }) =>
-        work(name).catch((error: unknown): Problem => {
-          signal.throwIfAborted()
-          return { destination: name, object: '', code: codeOf(error), message: messageOf(error) }
-        }),
-      ),
-    )
-  }
-
   return {
     start: async () => {
       if (running !== undefined || options === undefined) return
@@ -220,7 +170,7 @@ export function createNodeBackups(
         logger.error(message, { code })
       }
       faults = opened.faults
-      const key = await keyFrom(opened.destinations)
+      const key = await keys.from(opened.destinations, stopping.signal)
       const { createBackups } = await import('../services/backup/backups.ts')
       const { createFigures, retentionOf } = await import('./backup-figures.ts')
       const owner = {
@@ -287,27 +237,18 @@ export function createNodeBackups(
       const { backups, problems } = await needed().list(signal)
       return { items: backups, problems }
     },
-    verify: async (id, signal) => {
+    verify: async (id, signal) => verifyNamed(needed(), id, signal),
+    drill: async (destination, signal) => {
       const backups = needed()
-      const names = backups.status().flatMap(({ name, kind }) => [name, kind as string])
-      if (id === undefined || names.includes(id)) {
-        return each(id, (destination) => backups.verify(destination, signal), signal)
-      }
-      const { isCalled } = await import('../services/backup/restore.ts')
-      const listed = (await backups.list(signal)).backups.filter((one) => isCalled(one, id))
-      if (listed.length === 0) throw backupError('BACKUP_NONE', { wanted: id })
-      return Promise.all(
-        listed.map(({ destination, object }) => backups.verify(destination, signal, object)),
-      )
+      return atEach(backups, destination, (name) => backups.drill(name, signal), signal)
     },
-    drill: (destination, signal) =>
-      each(destination, (name) => needed().drill(name, signal), signal),
     prune: async (destination, signal) => {
-      const pruned = await each(
-        destination,
-        async (name) => ({ destination: name, ...(await needed().prune(name, signal)) }),
-        signal,
-      )
+      const backups = needed()
+      const prune = async (name: string): Promise<Cleaned & { readonly destination: string }> => ({
+        destination: name,
+        ...(await backups.prune(name, signal)),
+      })
+      const pruned = await atEach(backups, destination, prune, signal)
       look(0)
       return pruned
     },
@@ -319,7 +260,7 @@ export function createNodeBackups(
       return problems
     },
     key: async () => {
-      const key = await keyHere()
+      const key = await keys.here()
       if (key === undefined) throw backupError('BACKUP_KEY_MISSING')
       return { identity: key.identity, recipient: key.recipient }
     },

@@ -8,49 +8,29 @@
  * Nothing of the node waits for a destination but its stop, and that for a bounded time. What was acknowledged is
  * durable before any backup: the stop only sends what the last second brought.
  */
-import type { NetworkParams } from '../../chain/params.ts'
 import type { Clock } from '../../common/clock.ts'
-import { codeOf, messageOf } from '../../common/errors.ts'
 import type { Events } from '../../common/events.ts'
 import type { Startable } from '../../common/lifecycle.ts'
-import type { Logger } from '../../common/logger.ts'
-import type { ChainStore } from '../../storage/chain-store.ts'
-import type { Verifier } from '../chain/intake.ts'
-import type { Signer } from '../chain/own-records.ts'
 import type { NodeEvents } from '../events.ts'
 import { forEach, type Problem, problemOf } from './catalog.ts'
+import { createChores } from './chores.ts'
 import type { Destination } from './destination.ts'
-import { boundedCalls } from './destination-calls.ts'
-import {
-  createDestinationQueue,
-  type DestinationQueue,
-  type DestinationState,
-} from './destination-queue.ts'
 import type { Drilled } from './drill.ts'
 import { backupError } from './errors.ts'
-import { findBackups } from './find.ts'
 import { type Listing, listBackups } from './listing.ts'
-import { createProofs, type Proof } from './proofs.ts'
-import { createProver, type Prover } from './proving.ts'
 import {
-  checkNotBehind,
-  type Restored,
-  type RestoreTarget,
-  restoreBackups,
-  type Selection,
-  selected,
-} from './restore.ts'
-import {
-  type Cleaned,
-  type Cleaner,
-  createCleaner,
-  DEFAULT_RETENTION,
-  type RetentionPolicy,
-} from './retention.ts'
+  createPlace,
+  type DestinationView,
+  type Place,
+  type PlaceComponents,
+  type PlaceInit,
+} from './place.ts'
+import type { Restored, RestoreTarget, Selection } from './restore.ts'
+import type { Cleaned } from './retention.ts'
 import { writeSlot } from './slots.ts'
-import type { Owner } from './standing.ts'
+import { takeBack } from './take-back.ts'
 import type { Verified } from './verify.ts'
-import { createWriter, type Saved } from './writer.ts'
+import type { Saved } from './writer.ts'
 
 /** Milliseconds between looks at what there is to do. */
 export const INTERVAL_MS = 300_000
@@ -58,33 +38,16 @@ export const INTERVAL_MS = 300_000
 export const STOP_MS = 8_000
 /** Of these, what is left for connections to close. */
 const CLOSE_MS = 1_000
-const CLEAN_MS = 600_000
 
-export interface BackupsComponents {
+export interface BackupsComponents extends PlaceComponents {
   /** Those of the configuration; closed by `stop`. */
   readonly destinations: readonly Destination[]
-  readonly owner: Owner
   readonly chain: RestoreTarget['chain']
-  readonly store: ChainStore
-  readonly signer: Signer
-  readonly verifier: Verifier
   readonly events: Events<NodeEvents>
-  readonly clock: Clock
-  readonly logger: Logger
 }
 
-export interface BackupsInit {
-  readonly params: NetworkParams
-  /** By a destination's name; default: by its kind. */
-  readonly retention?: Readonly<Record<string, RetentionPolicy>>
-  /** Makes the path of a database for a drill, and takes it away; default: in memory. */
-  readonly scratchPath?: () => { readonly path: string; remove(): void }
+export interface BackupsInit extends PlaceInit {
   readonly stopMs?: number
-}
-
-export interface DestinationView extends DestinationState {
-  readonly verified: Proof | undefined
-  readonly drilled: Proof | undefined
 }
 
 export interface SaveOutcome {
@@ -123,81 +86,20 @@ export interface Backups extends Startable {
   setPassphrase(passphrase: string, signal: AbortSignal): Promise<readonly Problem[]>
 }
 
-interface Place {
-  readonly destination: Destination
-  readonly queue: DestinationQueue
-  readonly cleaner: Cleaner
-  readonly prover: Prover
-  note(record: Parameters<ReturnType<typeof createWriter>['note']>[0]): void
-  unsure(): void
-  cleanedAt: number
-}
-
 export function createBackups(components: BackupsComponents, init: BackupsInit): Backups {
   const { owner, store, events, clock } = components
   const logger = components.logger.child('backup')
-  const proofs = createProofs(store)
   const ends: (() => void)[] = []
+  const chores = createChores({ logger })
   let stopping = new AbortController()
-  let chores: Promise<void> = Promise.resolve()
   let cancelTick = (): void => {}
 
   const places: Place[] = components.destinations.map((given) => {
-    const destination = boundedCalls(given, clock)
-    const writer = createWriter(components, { destination, owner })
-    const policy = init.retention?.[destination.name] ?? DEFAULT_RETENTION[destination.kind]
-    const queue = createDestinationQueue({
-      destination,
-      writer,
-      clock,
-      logger: components.logger,
-      onSaved: () => later(() => cleanSoon(place)),
-    })
-    const place: Place = {
-      destination,
-      queue,
-      prover: createProver(
-        { ...components, destination, queue, proofs },
-        { params: init.params, scratchPath: init.scratchPath },
-      ),
-      cleaner: createCleaner(
-        { destination, clock },
-        { network: owner.network, user: owner.user, policy },
-      ),
-      note: writer.note,
-      unsure: writer.unsure,
-      cleanedAt: Number.NEGATIVE_INFINITY,
-    }
+    const cleanSoon = (): void =>
+      chores.add(() => place.cleanIfDue(stopping.signal), stopping.signal)
+    const place: Place = createPlace(components, given, { ...init, onSaved: cleanSoon })
     return place
   })
-
-  /** Chores go one after the other, behind everything else; a failed one is tried again at its next time. */
-  const later = (chore: () => Promise<void>): void => {
-    const { signal } = stopping
-    chores = chores.then(async () => {
-      if (signal.aborted) return
-      await chore().catch((error: unknown) => {
-        logger.debug('A chore of the backups failed', {
-          code: codeOf(error),
-          why: messageOf(error),
-        })
-      })
-    })
-  }
-
-  const clean = async (place: Place, signal: AbortSignal): Promise<Cleaned> => {
-    place.cleanedAt = clock.now()
-    const verified = proofs.get(place.destination, 'verified')
-    const object = verified?.code === null ? verified.object : undefined
-    const cleaned = await place.cleaner.clean(object, signal)
-    if (cleaned.backups + cleaned.objects > 0) {
-      logger.info('Old backups were removed', { destination: place.destination.name, ...cleaned })
-    }
-    return cleaned
-  }
-  const cleanSoon = async (place: Place): Promise<void> => {
-    if (clock.now() - place.cleanedAt >= CLEAN_MS) await clean(place, stopping.signal)
-  }
 
   const changed = (): void => {
     if (owner.user() === undefined) return
@@ -212,7 +114,8 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
 
   const tick = (): void => {
     changed()
-    for (const place of places) later(() => place.prover.prove(stopping.signal))
+    for (const place of places)
+      chores.add(() => place.prover.prove(stopping.signal), stopping.signal)
     cancelTick = clock.after(INTERVAL_MS, tick)
   }
 
@@ -255,16 +158,11 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
           logger.warn('Not everything could be backed up at the stop', { destination: name })
       }
       await within(clock, CLOSE_MS, async () => {
-        await chores
+        await chores.idle()
         await Promise.allSettled(places.map(({ destination }) => destination.close()))
       })
     },
-    status: () =>
-      places.map(({ destination, queue }) => ({
-        ...queue.state(),
-        verified: proofs.get(destination, 'verified'),
-        drilled: proofs.get(destination, 'drilled'),
-      })),
+    status: () => places.map((place) => place.view()),
     save: async ({ name, destination, full }, signal) => {
       const chosen = destination === undefined ? places : [placeOf(destination)]
       return Promise.all(
@@ -291,21 +189,16 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
       placeOf(destination).prover.verify(signal, object),
     drill: async (destination, signal) => placeOf(destination).prover.drill(signal),
     restore: async (selection, signal) => {
+      const { chain, signer } = components
       const destinations = places.map(({ destination }) => destination)
-      const found = await findBackups(
-        { destinations, logger: components.logger },
-        { opener: { key: owner.key }, network: owner.network },
+      const target = { chain, store, device: signer.device }
+      return takeBack(
+        { destinations, target, logger: components.logger },
+        { network: owner.network, key: owner.key, selection },
         signal,
       )
-      if (found === undefined) throw backupError('BACKUP_NONE', { wanted: 'the newest' })
-      const backups = selected(found, selection)
-      checkNotBehind(backups, store.tip())
-      const { chain, signer } = components
-      const target = { chain, store, device: signer.device }
-      const { key } = found
-      return restoreBackups({ target, logger: components.logger }, { backups, key }, signal)
     },
-    prune: async (destination, signal) => clean(placeOf(destination), signal),
+    prune: async (destination, signal) => placeOf(destination).clean(signal),
     setPassphrase: async (passphrase, signal) => {
       const { key } = owner
       if (key === undefined) throw backupError('BACKUP_KEY_MISSING')

@@ -1,0 +1,129 @@
+/**
+ * One destination of a node, with all that is done there: saves by its own queue, clean-up, proofs.
+ *
+ * owns: what belongs to one destination
+ * does not own: when it happens (backups.ts)
+ */
+import type { NetworkParams } from '../../chain/params.ts'
+import type { Clock } from '../../common/clock.ts'
+import type { Logger } from '../../common/logger.ts'
+import type { ChainStore } from '../../storage/chain-store.ts'
+import type { Verifier } from '../chain/intake.ts'
+import type { Signer } from '../chain/own-records.ts'
+import type { Destination } from './destination.ts'
+import { boundedCalls } from './destination-calls.ts'
+import {
+  createDestinationQueue,
+  type DestinationQueue,
+  type DestinationState,
+} from './destination-queue.ts'
+import type { PendingRecord } from './lineage.ts'
+import { createProofs, type Proof } from './proofs.ts'
+import { createProver, type Prover } from './proving.ts'
+import {
+  type Cleaned,
+  createCleaner,
+  DEFAULT_RETENTION,
+  type RetentionPolicy,
+} from './retention.ts'
+import type { Owner } from './standing.ts'
+import { createWriter } from './writer.ts'
+
+/** Milliseconds between two clean-ups that nobody asked for. */
+const CLEAN_MS = 600_000
+
+export interface DestinationView extends DestinationState {
+  readonly verified: Proof | undefined
+  readonly drilled: Proof | undefined
+}
+
+export interface PlaceComponents {
+  readonly owner: Owner
+  readonly store: ChainStore
+  readonly signer: Signer
+  readonly verifier: Verifier
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export interface PlaceInit {
+  readonly params: NetworkParams
+  /** By a destination's name; default: by its kind. */
+  readonly retention?: Readonly<Record<string, RetentionPolicy>>
+  /** Makes the path of a database for a drill, and takes it away; default: in memory. */
+  readonly scratchPath?: () => { readonly path: string; remove(): void }
+}
+
+export interface Place {
+  /** Each call to it is bounded in time. */
+  readonly destination: Destination
+  readonly queue: DestinationQueue
+  readonly prover: Prover
+  /** A record became pending. */
+  note(record: PendingRecord): void
+  /** The chain took blocks back. */
+  unsure(): void
+  /** Removes what retention does not want. @throws the errors of destinations */
+  clean(signal: AbortSignal): Promise<Cleaned>
+  /** As `clean`, when the last time is long enough ago. */
+  cleanIfDue(signal: AbortSignal): Promise<void>
+  view(): DestinationView
+}
+
+/** @param onSaved - something was written there */
+export function createPlace(
+  components: PlaceComponents,
+  given: Destination,
+  init: PlaceInit & { readonly onSaved: () => void },
+): Place {
+  const { owner, clock, store } = components
+  const logger = components.logger.child('backup')
+  const destination = boundedCalls(given, clock)
+  const proofs = createProofs(store)
+  const writer = createWriter(components, { destination, owner })
+  const policy = init.retention?.[destination.name] ?? DEFAULT_RETENTION[destination.kind]
+  const cleaner = createCleaner(
+    { destination, clock },
+    { network: owner.network, user: owner.user, policy },
+  )
+  const { onSaved } = init
+  const queue = createDestinationQueue({
+    destination,
+    writer,
+    clock,
+    logger: components.logger,
+    onSaved,
+  })
+  let cleanedAt = Number.NEGATIVE_INFINITY
+
+  const clean = async (signal: AbortSignal): Promise<Cleaned> => {
+    cleanedAt = clock.now()
+    const verified = proofs.get(destination, 'verified')
+    const object = verified?.code === null ? verified.object : undefined
+    const cleaned = await cleaner.clean(object, signal)
+    if (cleaned.backups + cleaned.objects > 0) {
+      logger.info('Old backups were removed', { destination: destination.name, ...cleaned })
+    }
+    return cleaned
+  }
+
+  return {
+    destination,
+    queue,
+    prover: createProver(
+      { ...components, destination, queue, proofs },
+      { params: init.params, scratchPath: init.scratchPath },
+    ),
+    note: writer.note,
+    unsure: writer.unsure,
+    clean,
+    cleanIfDue: async (signal) => {
+      if (clock.now() - cleanedAt >= CLEAN_MS) await clean(signal)
+    },
+    view: () => ({
+      ...queue.state(),
+      verified: proofs.get(destination, 'verified'),
+      drilled: proofs.get(destination, 'drilled'),
+    }),
+  }
+}

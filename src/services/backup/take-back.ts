@@ -1,0 +1,42 @@
+/** Takes what backups hold into the chain that runs here. */
+import type { NetworkId } from '../../chain/ids.ts'
+import type { Logger } from '../../common/logger.ts'
+import type { ChainStore } from '../../storage/chain-store.ts'
+import type { Destination } from './destination.ts'
+import { backupError } from './errors.ts'
+import { findBackups } from './find.ts'
+import type { BackupKey } from './keys.ts'
+import {
+  checkNotBehind,
+  type Restored,
+  type RestoreTarget,
+  restoreBackups,
+  type Selection,
+  selected,
+} from './restore.ts'
+
+/** @throws BACKUP_BEHIND: it ends before what is here; BACKUP_NONE, what `findBackups` and `restoreBackups` throw */
+export async function takeBack(
+  components: {
+    readonly destinations: readonly Destination[]
+    readonly target: Omit<RestoreTarget, 'store'> & { readonly store: ChainStore }
+    readonly logger: Logger
+  },
+  init: {
+    readonly network: NetworkId
+    readonly key: BackupKey | undefined
+    readonly selection: Selection
+  },
+  signal: AbortSignal,
+): Promise<Restored> {
+  const { destinations, target, logger } = components
+  const found = await findBackups(
+    { destinations, logger },
+    { opener: { key: init.key }, network: init.network },
+    signal,
+  )
+  if (found === undefined) throw backupError('BACKUP_NONE', { wanted: 'the newest' })
+  const backups = selected(found, init.selection)
+  checkNotBehind(backups, target.store.tip())
+  return restoreBackups({ target, logger }, { backups, key: found.key }, signal)
+}
