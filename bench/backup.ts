@@ -198,7 +198,7 @@ await bench('backup', async ({ quick, directory }) => {
     { path: join(directory, 'restored.sqlite'), params: found.person.params },
   )
   const { height, problems } = await restoreBackups(
-    { target, logger },
+    { target, clock, logger },
     { backups: found.backups, key: found.key },
     signal,
   )

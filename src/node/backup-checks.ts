@@ -1,4 +1,7 @@
 /** What `doctor` says of backups: what is wrong with them, and what to do. */
+
+import { MAX_AHEAD_MS } from '../chain/validate.ts'
+import { spanText } from '../services/backup/clock-behind.ts'
 import {
   type BackupsStatus,
   type DestinationStatus,
@@ -7,7 +10,7 @@ import {
 import type { Check } from './check.ts'
 
 /** What to do about a code; what is not here says it in its own message. */
-const REMEDIES: Readonly<Record<string, string>> = {
+export const REMEDIES: Readonly<Record<string, string>> = {
   DESTINATION_UNREACHABLE:
     'See whether the service runs and whether this computer reaches it: address, port, firewall, TLS. For PostgreSQL: psql "$DATABASE_URL" -c "select 1". What is missing there is written by itself as soon as it answers.',
   DESTINATION_SLOW:
@@ -24,7 +27,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
     'Let a device that has the recovery kit write a backup there first, or restore on this one with the kit.',
 }
 
-export function backupChecks(status: BackupsStatus): Check[] {
+/** @param now - milliseconds UTC */
+export function backupChecks(status: BackupsStatus, now: number): Check[] {
   const { configured, faults, destinations, key } = status
   const name = 'backups'
   if (!configured) {
@@ -48,9 +52,27 @@ export function backupChecks(status: BackupsStatus): Check[] {
       remedy: 'Practise on the device that has the recovery kit: cairn backup drill',
     })
   }
-  for (const each of destinations) checks.push(...destinationChecks(each))
+  for (const each of destinations) {
+    const clock = clockCheck(each.destination, each.stored?.newest ?? 0, now)
+    checks.push(...destinationChecks(each), ...(clock === undefined ? [] : [clock]))
+  }
   return checks
 }
+
+/**
+ * Compares the clock with the newest backup at a destination; undefined: nothing speaks against it.
+ *
+ * @param newest - milliseconds UTC, by the clock of whoever wrote it
+ */
+export function clockCheck(destination: string, newest: number, now: number): Check | undefined {
+  if (newest - now <= MAX_AHEAD_MS) return undefined
+  const behind = spanText(newest - now)
+  const says = `it shows ${new Date(now).toISOString()}, ${behind} before the newest backup at ${destination} was made`
+  return { name: 'clock', result: 'failed', says, remedy: CLOCK_REMEDY }
+}
+
+const CLOCK_REMEDY =
+  'Set the clock, best by the network (NTP): with a clock that is behind, the newest blocks are refused and nothing can be restored. If this clock is right, the one of the computer that wrote the backup is ahead.'
 
 function destinationChecks(status: DestinationStatus): Check[] {
   const { destination, lastError, newest, verified, drilled, behind } = status

@@ -59,8 +59,7 @@ export function createFigures(
   const { key } = init
   const startedAt = clock.now()
   const prices: PriceTable = { ...PRICES, ...init.prices }
-  type Stored = NonNullable<DestinationStatus['stored']> & { readonly newestTime: number }
-  const stored = new Map<string, Stored>()
+  const stored = new Map<string, NonNullable<DestinationStatus['stored']>>()
 
   const look = async (given: Destination, signal: AbortSignal): Promise<void> => {
     const objects = await boundedCalls(given, clock).list(`${init.network}/`, signal)
@@ -71,7 +70,7 @@ export function createFigures(
       bytes,
       average: manifests.length === 0 ? 0 : Math.round(bytes / manifests.length),
       seen: clock.now(),
-      newestTime: Math.max(0, ...manifests.slice(-100).map(({ name }) => manifestTime(name))),
+      newest: Math.max(0, ...manifests.slice(-100).map(({ name }) => manifestTime(name))),
     })
   }
 
@@ -107,7 +106,7 @@ export function createFigures(
       const { name, kind, lastSaved, lastError, failures, behind } = state
       const found = stored.get(name)
       const destination = destinations.find((each) => each.name === name)
-      const seen = found?.newestTime ?? 0
+      const seen = found?.newest ?? 0
       const newest =
         lastSaved !== undefined
           ? { name: lastSaved.name, time: lastSaved.time, size: lastSaved.size }
@@ -116,7 +115,6 @@ export function createFigures(
             : null
       const proof = (one: typeof state.verified) =>
         one === undefined ? null : { time: one.time, code: one.code }
-      const { newestTime: _, ...figures } = found ?? { newestTime: 0 }
       return {
         destination: name,
         kind,
@@ -126,7 +124,7 @@ export function createFigures(
         behind,
         verified: proof(state.verified),
         drilled: proof(state.drilled),
-        stored: found === undefined ? null : (figures as Stored),
+        stored: found ?? null,
         written: { backups: state.backups, bytes: state.bytes },
         monthly: destination === undefined ? null : monthly(destination, state.backups),
       }

@@ -113,7 +113,7 @@ export async function restoreDirectory(
         { path: directory.database, params: found.person.params },
       )
       const restored = await restoreBackups(
-        { target: scratch, logger },
+        { target: scratch, clock, logger },
         { backups, key: found.key },
         signal,
       )

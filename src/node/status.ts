@@ -202,7 +202,7 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
               'Free some space, or move the data directory to a larger disk.',
             ),
       )
-      checks.push(...backupChecks(components.backups()))
+      checks.push(...backupChecks(components.backups(), clock.now()))
       for (const { code, message } of alarms) checks.push(warning(code, message, null))
       if (deep) {
         const result = await components.verify(signal)

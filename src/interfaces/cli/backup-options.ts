@@ -20,29 +20,39 @@ const KIT_WORDS = 24
 /** @throws CONFIG_UNREADABLE, WORDS_COUNT, WORDS_UNKNOWN, WORDS_CHECKSUM */
 export async function backupOptions(
   session: Session,
-  { values }: LoadedConfig,
+  loaded: LoadedConfig,
   options: Options,
 ): Promise<BackupOptions> {
-  const { environment } = session
-  const folder = values.backup_folder
-  const { plans, faults } = await configured({
-    ...environment,
-    ...(folder === undefined ? {} : { CAIRN_BACKUP_FOLDER: folder }),
-  })
-  const isInside = folder !== undefined && !/^\.\.|^\//.test(relative(session.dataDir, folder))
+  const { values } = loaded
   const { backup_keep_last: last, backup_keep_days: days } = values
   const retention = {
     ...(last === undefined ? {} : { last }),
     ...(days === undefined ? {} : { days }),
   }
   return {
-    plans: isInside ? plans.filter(({ kind }) => kind !== 'folder') : plans,
-    faults: isInside ? [...faults, insideError()] : faults,
+    ...(await destinationsOf(session, loaded)),
     given: await givenSecrets(session, options),
     ask: canAsk(session) ? () => askSecrets(session) : undefined,
     newNetwork: options.newNetwork === true,
     retention: Object.keys(retention).length === 0 ? undefined : retention,
     prices: await pricesOf(values.backup_prices),
+  }
+}
+
+/** Where backups go, by the environment and the configuration. */
+export async function destinationsOf(
+  { environment, dataDir }: Session,
+  { values }: LoadedConfig,
+): Promise<Pick<BackupOptions, 'plans' | 'faults'>> {
+  const folder = values.backup_folder
+  const { plans, faults } = await configured({
+    ...environment,
+    ...(folder === undefined ? {} : { CAIRN_BACKUP_FOLDER: folder }),
+  })
+  const isInside = folder !== undefined && !/^\.\.|^\//.test(relative(dataDir, folder))
+  return {
+    plans: isInside ? plans.filter(({ kind }) => kind !== 'folder') : plans,
+    faults: isInside ? [...faults, insideError()] : faults,
   }
 }
 

@@ -193,7 +193,7 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
       const destinations = places.map(({ destination }) => destination)
       const target = { chain, store, device: signer.device }
       return takeBack(
-        { destinations, target, logger: components.logger },
+        { destinations, target, clock, logger: components.logger },
         { network: owner.network, key: owner.key, selection },
         signal,
       )

@@ -3,7 +3,7 @@
  * own, so that one that hangs delays no other.
  */
 import type { Clock } from '../../common/clock.ts'
-import { codeOf, messageOf } from '../../common/errors.ts'
+import { CairnError, codeOf, messageOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/logger.ts'
 import { createSerialQueue } from '../../common/queue.ts'
 import type { Destination } from './destination.ts'
@@ -14,6 +14,8 @@ export const GATHER_MS = 900
 /** Milliseconds after the first failure, doubled with each further one, and the most. */
 const FIRST_RETRY_MS = 2_000
 const MAX_RETRY_MS = 300_000
+/** The longest wait that a destination may ask for: what is new would lie here alone for longer. */
+const MAX_ASKED_MS = 900_000
 /** Backups by hand that may wait. */
 const MAX_WAITING = 16
 
@@ -82,7 +84,8 @@ export function createDestinationQueue(components: {
     const lastError = { code: codeOf(error), message: messageOf(error), time: clock.now() }
     set({ behind: true, failures, lastError })
     const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 30), MAX_RETRY_MS)
-    retryAt = clock.now() + Math.ceil(wait * (0.5 + clock.random() / 2))
+    const own = Math.ceil(wait * (0.5 + clock.random() / 2))
+    retryAt = clock.now() + Math.max(own, askedWait(error))
     const fields = { destination: destination.name, code: lastError.code, why: lastError.message }
     // A warning for the first, and then now and then: an outage must not fill the log.
     const loud = failures === 1 || failures % 10 === 0
@@ -164,4 +167,11 @@ export function createDestinationQueue(components: {
       stopping.abort(new Error('the node stops'))
     },
   }
+}
+
+/** Milliseconds that a destination with too much to do asked to be left alone. */
+function askedWait(error: unknown): number {
+  if (!(error instanceof CairnError) || error.code !== 'DESTINATION_BUSY') return 0
+  const { retryAfter } = error.details
+  return typeof retryAfter === 'number' ? Math.min(Math.max(0, retryAfter), MAX_ASKED_MS) : 0
 }

@@ -53,7 +53,7 @@ export async function drillDestination(
   const scratch = openScratch(components, { path: init.path, params: init.params })
   try {
     const { backups, key } = found
-    await restoreBackups({ target: scratch, logger }, { backups, key }, signal)
+    await restoreBackups({ target: scratch, clock, logger }, { backups, key }, signal)
     const { height, id } = scratch.store.tip()
     const differs = (why: string): Error =>
       backupError('BACKUP_DIFFERS', { destination: destination.name, why })

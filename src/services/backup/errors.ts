@@ -70,6 +70,9 @@ export const BACKUP_ERRORS = {
   BACKUP_INCOMPLETE: {
     says: 'The backup {name} does not lead to the tip that it names: block {height} was promised, {found} was reached.',
   },
+  BACKUP_CLOCK: {
+    says: 'The clock of this computer is behind the backup {name} by {behind}: it shows {now}, and the backup is of {time}. Blocks of the future are refused, so nothing can be restored yet. Set the clock (turn on network time), then start again.',
+  },
 
   // making and bringing back
   BACKUP_NOT_READY: {

@@ -30,6 +30,8 @@ export interface DestinationStatus {
     /** Of the bytes for each backup. */
     readonly average: number
     readonly seen: number
+    /** Of the newest there, by the clock of whoever wrote it; 0: there is none. */
+    readonly newest: number
   } | null
   /** Since the start. */
   readonly written: { readonly backups: number; readonly bytes: number }

@@ -6,8 +6,10 @@
  */
 import { decodeHeader } from '../../chain/codec.ts'
 import type { BlockId, DeviceId } from '../../chain/ids.ts'
+import type { Clock } from '../../common/clock.ts'
 import { sha256 } from '../../common/crypto.ts'
 import { cidText, RAW } from '../../common/dag-cbor.ts'
+import { codeOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/logger.ts'
 import type { SyncChain } from '../../network/sync/chain.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
@@ -18,6 +20,7 @@ import {
   readObject,
   readSegmentList,
 } from './catalog.ts'
+import { clockBehind } from './clock-behind.ts'
 import { backupError } from './errors.ts'
 import { codesOf, type Found, linesOf } from './find.ts'
 import type { BackupKey } from './keys.ts'
@@ -102,13 +105,20 @@ export function checkNotBehind(
   throw backupError('BACKUP_BEHIND', { name: object, height, here: here.height })
 }
 
+export interface RestoreComponents {
+  readonly target: RestoreTarget
+  readonly clock: Pick<Clock, 'now'>
+  readonly logger: Logger
+}
+
 /**
  * Takes these backups in.
  *
- * @throws BACKUP_UNREADABLE: none of them could be read to its end; what could be is in the target
+ * @throws BACKUP_UNREADABLE: none of them could be read to its end; BACKUP_CLOCK: one leads into the future of this
+ *   clock, and an older one in its place would go back behind it. What could be read is in the target
  */
 export async function restoreBackups(
-  components: { readonly target: RestoreTarget; readonly logger: Logger },
+  components: RestoreComponents,
   init: { readonly backups: readonly CatalogEntry[]; readonly key: BackupKey },
   signal: AbortSignal,
 ): Promise<Restored> {
@@ -121,11 +131,12 @@ export async function restoreBackups(
     for (const entry of line) {
       const { destination, manifest } = entry
       try {
-        records += await takeBackup(target, entry, init.key, signal)
+        records += await takeBackup(components, entry, init.key, signal)
         sources.push({ destination: destination.name, object: manifest.object })
         break
       } catch (error) {
         signal.throwIfAborted()
+        if (codeOf(error) === 'BACKUP_CLOCK') throw error
         const problem = problemOf(destination, manifest.object, error)
         problems.push(problem)
         logger.warn('A backup could not be restored; another one is tried', {
@@ -143,7 +154,7 @@ export async function restoreBackups(
 }
 
 async function takeBackup(
-  target: RestoreTarget,
+  { target, clock }: RestoreComponents,
   { destination, manifest }: CatalogEntry,
   key: BackupKey,
   signal: AbortSignal,
@@ -173,7 +184,7 @@ async function takeBackup(
     started += ahead.length - before
     const content = await ahead.shift()
     signal.throwIfAborted()
-    if (content !== undefined) taken += await takeSegment(target, content)
+    if (content !== undefined) taken += await takeSegment({ target, clock }, content, manifest)
   }
   const end = target.store.block(manifest.tip)
   if (end === undefined || end.status === 'invalid' || end.chainwork !== manifest.work) {
@@ -185,17 +196,19 @@ async function takeBackup(
 }
 
 async function takeSegment(
-  { chain, device }: RestoreTarget,
+  { target: { chain, device }, clock }: Pick<RestoreComponents, 'target' | 'clock'>,
   { blocks, records }: SegmentContent,
+  manifest: Manifest,
 ): Promise<number> {
   const importing: Promise<void>[] = []
   try {
     for (let at = 0; at < blocks.length; at += BATCH) {
       const batch = blocks.slice(at, at + BATCH)
-      await chain.planHeaders(
+      const { ahead } = await chain.planHeaders(
         batch.map(({ header }) => header),
         device,
       )
+      if (ahead) throw clockBehind(manifest, blocks, clock.now())
       if (importing.length >= WINDOWS) await importing.shift()
       const window = batch.map(({ header, body }) => ({ id: decodeHeader(header).id, body }))
       const accepted = chain.acceptBodies(window, device)

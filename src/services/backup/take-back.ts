@@ -1,5 +1,6 @@
 /** Takes what backups hold into the chain that runs here. */
 import type { NetworkId } from '../../chain/ids.ts'
+import type { Clock } from '../../common/clock.ts'
 import type { Logger } from '../../common/logger.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { Destination } from './destination.ts'
@@ -20,6 +21,7 @@ export async function takeBack(
   components: {
     readonly destinations: readonly Destination[]
     readonly target: Omit<RestoreTarget, 'store'> & { readonly store: ChainStore }
+    readonly clock: Clock
     readonly logger: Logger
   },
   init: {
@@ -29,7 +31,7 @@ export async function takeBack(
   },
   signal: AbortSignal,
 ): Promise<Restored> {
-  const { destinations, target, logger } = components
+  const { destinations, target, clock, logger } = components
   const found = await findBackups(
     { destinations, logger },
     { opener: { key: init.key }, network: init.network },
@@ -38,5 +40,5 @@ export async function takeBack(
   if (found === undefined) throw backupError('BACKUP_NONE', { wanted: 'the newest' })
   const backups = selected(found, init.selection)
   checkNotBehind(backups, target.store.tip())
-  return restoreBackups({ target, logger }, { backups, key: found.key }, signal)
+  return restoreBackups({ target, clock, logger }, { backups, key: found.key }, signal)
 }

@@ -16,7 +16,7 @@ const good: DestinationStatus = {
   behind: false,
   verified: { time: NOW, code: null },
   drilled: { time: NOW, code: null },
-  stored: { backups: 1, bytes: 10, average: 10, seen: NOW },
+  stored: { backups: 1, bytes: 10, average: 10, seen: NOW, newest: NOW },
   written: { backups: 1, bytes: 10 },
   monthly: 0,
 }
@@ -30,27 +30,27 @@ const status = (more: Partial<BackupsStatus>): BackupsStatus => ({
   ...more,
 })
 const one = (more: Partial<DestinationStatus>) =>
-  backupChecks(status({ destinations: [{ ...good, ...more }] }))[0] ?? assert.fail()
+  backupChecks(status({ destinations: [{ ...good, ...more }] }), NOW)[0] ?? assert.fail()
 
 describe('what the doctor says of backups', () => {
   it('all is well when they were read and practised', () => {
     assert.deepEqual(
-      backupChecks(status({})).map(({ result }) => result),
+      backupChecks(status({}), NOW).map(({ result }) => result),
       ['ok'],
     )
   })
 
   it('nothing where a node is without backups, a warning where nobody has set one', () => {
     const none = { configured: false, destinations: [] }
-    assert.deepEqual(backupChecks(status(none)), [])
-    const [found] = backupChecks(status({ ...none, warnings: [NOT_CONFIGURED] }))
+    assert.deepEqual(backupChecks(status(none), NOW), [])
+    const [found] = backupChecks(status({ ...none, warnings: [NOT_CONFIGURED] }), NOW)
     assert.equal(found?.result, 'warning')
     assert.match(found?.remedy ?? '', /cairn backup drill/)
   })
 
   it('what is configured by half fails', () => {
     const faults = [{ code: 'DESTINATION_VARIABLE', message: 'R2_BUCKET_NAME is missing' }]
-    const [found] = backupChecks(status({ faults }))
+    const [found] = backupChecks(status({ faults }), NOW)
     assert.equal(found?.result, 'failed')
     assert.match(found?.says ?? '', /R2_BUCKET_NAME/)
     assert.match(found?.remedy ?? '', /Set the variable/)
@@ -78,8 +78,18 @@ describe('what the doctor says of backups', () => {
     assert.match(one({ newest: null, behind: true }).says, /on its way/)
   })
 
+  it('a clock that is behind the newest backup', () => {
+    const behind = NOW - 3 * 3_600_000 - 5 * 60_000
+    const found = backupChecks(status({}), behind).find(({ name }) => name === 'clock')
+    assert.equal(found?.result, 'failed')
+    assert.match(found.says, /3 hours 5 minutes before the newest backup at postgres db/)
+    assert.match(found.remedy ?? '', /NTP/)
+    const near = backupChecks(status({}), NOW - 60_000)
+    assert.ok(near.every(({ name }) => name !== 'clock'))
+  })
+
   it('a device without the key can only write', () => {
-    const [found] = backupChecks(status({ key: 'none' }))
+    const [found] = backupChecks(status({ key: 'none' }), NOW)
     assert.match(found?.says ?? '', /No key/)
   })
 })

@@ -47,7 +47,10 @@ export async function doctor(session: Session, { deep }: Options): Promise<void>
   } catch (error) {
     if (codeOf(error) !== 'NO_NODE' && codeOf(error) !== 'NODE_SILENT') throw error
     checks.push({ name: 'node', result: 'warning', says: messageOf(error), remedy: 'cairn start' })
-    if (config.loaded !== undefined) checks.push(...(await portChecks(config.loaded)))
+    if (config.loaded !== undefined) {
+      checks.push(...(await portChecks(config.loaded)))
+      checks.push(...(await backupsCheck(session, config.loaded)))
+    }
   }
   const failed = checks.filter(({ result }) => result === 'failed').length
   session.result({ ok: failed === 0, checks }, () => checks.map(checkText).join('\n'))
@@ -164,6 +167,20 @@ function configCheck({ dataDir, environment }: Session): { check: Check; loaded?
       },
     }
   }
+}
+
+/** Where backups are and whether the clock fits them, before a start looks for them. */
+async function backupsCheck(session: Session, loaded: LoadedConfig): Promise<Check[]> {
+  const { destinationsOf } = await import('../backup-options.ts')
+  const configured = await destinationsOf(session, loaded)
+  if (configured.plans.length + configured.faults.length === 0) return []
+  const [{ lookAtBackups }, { createLogger }, { systemClock }] = await Promise.all([
+    import('../../../node/backup-look.ts'),
+    import('../../../common/logger.ts'),
+    import('../../../common/clock.ts'),
+  ])
+  const logger = createLogger('error', session.note, Date.now)
+  return lookAtBackups({ clock: systemClock, logger }, configured, session.signal)
 }
 
 async function portChecks({ values }: LoadedConfig): Promise<Check[]> {

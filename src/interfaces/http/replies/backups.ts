@@ -42,6 +42,7 @@ export const backupReplies = {
         bytes: count,
         average: count,
         seen: time,
+        newest: time,
       }),
     ),
     written: object<DestinationStatus['written']>({ backups: count, bytes: count }),

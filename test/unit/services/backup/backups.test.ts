@@ -137,6 +137,37 @@ describe('backups of a node', () => {
     assert.ok((waits.at(-1) ?? 0) >= 150_000)
   })
 
+  it('are tried again no sooner than a busy destination asks, within a bound', async () => {
+    let calls = 0
+    let retryAfter = 60_000
+    one.before = () => {
+      calls += 1
+      const details = { destination: 'one', why: 'status 429', retryAfter }
+      throw backupError('DESTINATION_BUSY', details)
+    }
+    /** Milliseconds until the next call. */
+    const nextCall = async (failures: number): Promise<number> => {
+      const start = world.clock.time
+      const before = calls
+      for (let step = 0; step < 4000 && calls === before; step++) {
+        world.clock.time += 500
+        await new Promise(setImmediate)
+        await new Promise(setImmediate)
+      }
+      await until(() => stateOf('one').failures === failures, `failure ${failures}`)
+      return world.clock.time - start
+    }
+    await backups.start()
+    await nextCall(1)
+    await world.say()
+    const asked = await nextCall(2)
+    assert.ok(asked >= 60_000 && asked < 62_000, `${asked} ms`)
+    retryAfter = 3_600_000
+    await nextCall(3)
+    const bounded = await nextCall(4)
+    assert.ok(bounded >= 900_000 && bounded < 902_000, `${bounded} ms`)
+  })
+
   it('are made by hand, under a name', async () => {
     await backups.start()
     const all = await backups.save({ name: 'before the move' }, signal)

@@ -39,7 +39,11 @@ describe('restoring', () => {
     findBackups({ destinations, logger }, { opener }, signal)
   const restore = async (destinations: readonly Destination[]): Promise<Restored> => {
     const found = (await find(destinations)) ?? assert.fail('nothing was found')
-    return restoreBackups({ target, logger }, { backups: found.backups, key }, signal)
+    return restoreBackups(
+      { target, clock: world.clock, logger },
+      { backups: found.backups, key },
+      signal,
+    )
   }
   const codes = ({ problems }: Restored) => problems.map(({ code }) => code)
   const grow = async (name?: string): Promise<void> => {
@@ -133,6 +137,21 @@ describe('restoring', () => {
     const restored = await restore([s3])
     assert.equal(restored.tip, tip)
     assert.deepEqual(codes(restored), ['BACKUP_DAMAGED'])
+  })
+
+  it('says when the clock is behind the backups, and takes no older one in their place', async () => {
+    await grow()
+    await saveTo(folder)
+    world.clock.time += 3 * 3_600_000
+    await grow()
+    await saveTo(s3)
+    world.clock.time -= 2 * 3_600_000 + 5 * 60_000
+    await assert.rejects(restore([folder, s3]), {
+      code: 'BACKUP_CLOCK',
+      message: /is behind the backup .* by 2 hours 5 minutes.*Set the clock/,
+    })
+    world.clock.time += 3 * 3_600_000
+    assert.equal((await restore([folder, s3])).tip, world.node.store.tip().id)
   })
 
   it('says that nothing could be read', async () => {

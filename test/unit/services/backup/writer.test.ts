@@ -44,7 +44,7 @@ describe('writing backups', () => {
     const target = world.scratch()
     try {
       const { problems } = await restoreBackups(
-        { target, logger },
+        { target, clock: world.clock, logger },
         { backups: found.backups, key },
         signal,
       )
