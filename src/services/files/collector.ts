@@ -2,42 +2,23 @@
  * Lets go of content that no file wants any more, and then of its bytes. Runs now and then beside everything
  * else; what it may delete, and what not, stands in storage/pins-sweep.ts.
  */
-import type { ContentId, FileId, VersionId } from '../../chain/ids.ts'
+import type { ContentId, FileId } from '../../chain/ids.ts'
 import type { Clock } from '../../common/clock.ts'
 import { codeOf } from '../../common/errors.ts'
 import type { Events } from '../../common/events.ts'
 import type { Startable } from '../../common/lifecycle.ts'
 import type { Logger } from '../../common/logger.ts'
 import type { ContentBlockstore } from '../../storage/blockstore.ts'
-import type { ChainStore, StoredRecord } from '../../storage/chain-store.ts'
+import type { ChainStore } from '../../storage/chain-store.ts'
 import type { PinBook } from '../../storage/pins.ts'
 import { GRACE_MS, type SweepResult, sweep } from '../../storage/pins-sweep.ts'
 import type { NodeEvents } from '../events.ts'
+import { createRemovals } from './removals.ts'
 
-/** Blocks above a removal before the bytes may go: what a reorg without an alarm can still undo. */
-export const REMOVAL_BLOCKS = 100
-/** Milliseconds since a removal before the bytes may go: a week for a second thought, or for a device on a journey. */
-export const REMOVAL_MS: number = 7 * 24 * 3600 * 1000
 /** Milliseconds between two runs. */
 const EVERY_MS: number = GRACE_MS
 /** Roots looked at between two turns of the event loop. */
 const PAGE = 100
-
-/** Where a removal stands on the best chain. */
-export interface Removal {
-  readonly height: number
-  /** Time of its block, milliseconds UTC. */
-  readonly time: number
-}
-
-/** Whether the bytes of a version that was removed so may be freed. */
-export function isRemovalDeep(
-  removal: Removal,
-  now: { readonly height: number; readonly time: number },
-): boolean {
-  const blocks = now.height - removal.height
-  return blocks >= REMOVAL_BLOCKS && now.time - removal.time >= REMOVAL_MS
-}
 
 export interface CollectResult extends SweepResult {
   /** Roots that no file wants any more. */
@@ -63,37 +44,9 @@ export function createCollector(components: CollectorComponents): Collector {
   const { projections } = store
   const logger = components.logger.child('collector')
 
-  const isDeep = ({ place, outcome }: StoredRecord): boolean => {
-    const block = place === undefined ? undefined : store.block(place.block)
-    if (block === undefined || outcome !== 'applied') return false
-    return isRemovalDeep(
-      { height: block.height, time: block.header.time },
-      { height: store.tip().height, time: clock.now() },
-    )
-  }
-  /** Versions of which removals say so, deep enough; `all`: the last current version went that way. */
-  const goneOf = (file: FileId): ReadonlySet<VersionId> | 'all' => {
-    const removals = projections
-      .recordsOf(file)
-      .filter(({ record }) => record.type === 'file.remove')
-    const live = removals.filter(({ outcome }) => outcome !== 'rejected')
-    if (projections.file(file)?.removed === true && live.length > 0 && live.every(isDeep))
-      return 'all'
-    return new Set(
-      live
-        .filter(isDeep)
-        .flatMap(({ record }) => (record.type === 'file.remove' ? record.body.parents : [])),
-    )
-  }
-  const isWanted = (root: ContentId, file: FileId): boolean => {
-    if (pins.choice(file) === 'freed') return false
-    const gone = goneOf(file)
-    return projections.versionsOf(file).some(({ version, record, outcome }) => {
-      const names = 'root' in record.body && record.body.root === root
-      if (!names || outcome === 'rejected') return false
-      return gone !== 'all' && !gone.has(version)
-    })
-  }
+  const removals = createRemovals({ store, clock })
+  const isWanted = (root: ContentId, file: FileId): boolean =>
+    pins.choice(file) !== 'freed' && removals.wants(root, file)
   /** Pins that no file wants. A pin without any file is an add that ended between pin and record. */
   const unpinUnwanted = async (signal: AbortSignal): Promise<number> => {
     let unpinned = 0

@@ -5,7 +5,7 @@ import {
   isRemovalDeep,
   REMOVAL_BLOCKS,
   REMOVAL_MS,
-} from '../../../../src/services/files/collector.ts'
+} from '../../../../src/services/files/removals.ts'
 import {
   type FilesNode,
   START,
