@@ -52,7 +52,6 @@ async function measure(path: string, url: string, blocks: number): Promise<Measu
         network,
         user: () => admission.user ?? (admission.id as never),
         key: backupKeyOfKit(kit),
-        recipient: undefined,
         person: async () => ({
           params: encodeParams(params),
           userName: 'Ada',

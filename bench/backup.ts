@@ -99,7 +99,6 @@ async function measure(path: string, blocks: number): Promise<Measured> {
         network,
         user: () => chain.user,
         key,
-        recipient: undefined,
         person: async () => ({
           params: encodeParams(params),
           userName: 'Ada',

@@ -13,6 +13,17 @@ export interface RecoveryKeys {
   readonly backup: Uint8Array
 }
 
+/**
+ * What backups say whose they are with, 32 bytes: only who has the backup key can make it.
+ *
+ * @param secret - of the backup key
+ * @param network, user - ids, as text
+ */
+export function backupRoot(secret: Uint8Array, network: string, user: string): Uint8Array {
+  const info = utf8(`cairn/backup-root/1 ${network} ${user}`)
+  return hkdf(secret, new Uint8Array(), info, KEY_BYTES)
+}
+
 /** The keys of a kit. @param secret - 32 bytes, what the words say */
 export function recoveryKeys(secret: Uint8Array): RecoveryKeys {
   assert(secret.length === KEY_BYTES, 'a recovery secret has 32 bytes')

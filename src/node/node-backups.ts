@@ -33,6 +33,7 @@ import type { BackupFigures } from './backup-figures.ts'
 import { createBackupKeys } from './backup-keys.ts'
 import { atEach, verifyNamed } from './backup-selection.ts'
 import type { BackupOptions } from './options.ts'
+import { createBackupVouching } from './backup-vouching.ts'
 
 /** Milliseconds that the start waits for backups of a chain whose database was damaged. */
 const REPAIR_MS = 60_000
@@ -126,6 +127,7 @@ export function createNodeBackups(
   let chores: Promise<void> = Promise.resolve()
 
   const keys = createBackupKeys(components, { passphrase: options?.given.passphrase })
+  const vouching = createBackupVouching(components, { network, hasBackups: isConfigured })
 
   const repair = async (backups: Backups): Promise<void> => {
     const limit = AbortSignal.any([stopping.signal, AbortSignal.timeout(REPAIR_MS)])
@@ -159,6 +161,7 @@ export function createNodeBackups(
   }
   return {
     start: async () => {
+      await vouching.start()
       if (running !== undefined || options === undefined) return
       stopping = new AbortController()
       for (const { code, message } of options.faults) logger.error(message, { code })
@@ -177,7 +180,7 @@ export function createNodeBackups(
         network,
         user: () => chain.user,
         key,
-        recipient: undefined,
+        vouched: vouching.vouched,
         person: components.person,
       }
       const backups = createBackups(
@@ -201,6 +204,7 @@ export function createNodeBackups(
       const { backups } = running
       running = undefined
       cancelLook()
+      await vouching.stop()
       stopping.abort(new Error('the node stops'))
       logger.info('Backing up what is new before the stop')
       await backups.stop()

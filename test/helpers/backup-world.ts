@@ -66,7 +66,6 @@ export async function createBackupWorld(
       network: node.chain.network,
       user: () => node.chain.user,
       key: withKit ? key : undefined,
-      recipient: undefined,
       person: async () => ({
         params: encodeParams(params),
         userName: name,

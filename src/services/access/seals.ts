@@ -14,6 +14,8 @@ export type SealPurpose = Uint8Array
 export interface SealPurposes {
   /** The secret of a user's key, for a device, the recovery kit, or a later key of the same user. */
   userKey(publicKey: Uint8Array): SealPurpose
+  /** What a user's backups say whose they are with, under the public half of their key. */
+  backupRoot(backupKey: Uint8Array): SealPurpose
   /** The metadata key and the content key of a version: its ciphertext's root is nobody else's. */
   metadataKey(owner: UserId, root: ContentId): SealPurpose
   contentKey(owner: UserId, root: ContentId): SealPurpose
@@ -30,6 +32,7 @@ export function sealPurposes(network: NetworkId): SealPurposes {
     utf8([`cairn/${name}/1`, network, ...parts].join(' '))
   return {
     userKey: (publicKey) => purpose('seal-user', toHex(publicKey)),
+    backupRoot: (backupKey) => purpose('seal-backup-root', toHex(backupKey)),
     metadataKey: (owner, root) => purpose('seal-metadata', owner, root),
     contentKey: (owner, root) => purpose('seal-content', owner, root),
     grant: (file, user) => purpose('grant', file, user),

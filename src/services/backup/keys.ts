@@ -47,8 +47,13 @@ export function backupKeyOf(secret: Uint8Array): BackupKey {
   return {
     secret,
     identity: bech32.encodeFromBytes(IDENTITY_PREFIX, secret).toUpperCase(),
-    recipient: bech32.encodeFromBytes(RECIPIENT_PREFIX, publicKeyOf('x25519', secret)),
+    recipient: recipientOf(publicKeyOf('x25519', secret)),
   }
+}
+
+/** @param publicKey - X25519, 32 bytes */
+export function recipientOf(publicKey: Uint8Array): string {
+  return bech32.encodeFromBytes(RECIPIENT_PREFIX, publicKey)
 }
 
 /** The key in a text as `age-keygen` writes it: lines with `#` are left out. @throws BACKUP_KEY */

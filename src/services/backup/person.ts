@@ -3,20 +3,21 @@
  * keys, and names. Encrypted like the segments, an object of its own, since it rarely changes.
  *
  * `root` is a code over network and user under a key that follows from the backup key: anybody can encrypt for the
- * recipient, and only who has the secret can say that this is the user's network.
+ * recipient, and only who has the secret, or was told by it, can say that this is the user's network.
  */
-import type { NetworkId, UserId } from '../../chain/ids.ts'
+import type { UserId } from '../../chain/ids.ts'
 import {
   decodeParams,
   MAX_PARAMS_BYTES,
   type NetworkParams,
   networkIdOf,
 } from '../../chain/params.ts'
-import { equalBytes, utf8 } from '../../common/bytes.ts'
-import { HASH_BYTES, hkdf, KEY_BYTES } from '../../common/crypto.ts'
+import { equalBytes } from '../../common/bytes.ts'
+import { HASH_BYTES, KEY_BYTES } from '../../common/crypto.ts'
 import { type CborValue, DAG_CBOR, decode, encode } from '../../common/dag-cbor.ts'
 import { messageOf } from '../../common/errors.ts'
 import { MIB } from '../../common/limits.ts'
+import { backupRoot } from '../../common/recovery-keys.ts'
 import { bytes, link, list, nullable, struct, text, uint } from '../../common/schema.ts'
 import { backupError } from './errors.ts'
 import { type BackupKey, decryptWith, encryptFor } from './keys.ts'
@@ -54,19 +55,18 @@ export interface Person {
   readonly peers?: readonly string[] | undefined
 }
 
-/** The encoded person, not encrypted yet: to see whether it has changed. */
+/** The encoded person, not encrypted yet: to see whether it has changed. @param root - of the network and the user */
 export function encodePerson(
   person: Omit<Person, 'params'> & { readonly params: Uint8Array },
-  key: BackupKey,
+  root: Uint8Array,
 ): Uint8Array {
-  const network = networkIdOf(decodeParams(person.params))
   return encode(
     shape.write({
       ...person,
       version: 1,
       restore: person.restore ?? null,
       peers: person.peers ?? [],
-      root: rootOf(key, network, person.user),
+      root,
     }) as CborValue,
   )
 }
@@ -85,20 +85,11 @@ export async function openPerson(
   try {
     const { root, params: encoded, version: _, ...rest } = shape.read(decode(plain, MIB), 'person')
     const params = decodeParams(encoded)
-    if (equalBytes(root, rootOf(key, networkIdOf(params), rest.user))) {
+    if (equalBytes(root, backupRoot(key.secret, networkIdOf(params), rest.user))) {
       return { ...rest, params, restore: rest.restore ?? undefined }
     }
   } catch (error) {
     throw backupError('BACKUP_DAMAGED', { name, why: messageOf(error) }, error)
   }
   throw backupError('BACKUP_FORGED', { name })
-}
-
-function rootOf(key: BackupKey, network: NetworkId, user: UserId): Uint8Array {
-  return hkdf(
-    key.secret,
-    new Uint8Array(),
-    utf8(`cairn/backup-root/1 ${network} ${user}`),
-    HASH_BYTES,
-  )
 }

@@ -2,8 +2,9 @@
  * What stands at a destination when this program begins to write there: this device's last backup, for whom it is
  * encrypted, and what other devices of the user wrote of the person.
  *
- * A device without the recovery kit takes the recipient from a manifest that an active device of its own user has
- * signed: nobody else can make it encrypt for a stranger.
+ * A device without the recovery kit encrypts for whom the kit has vouched for (people/backup-key.ts), and where it has
+ * not, takes the recipient from a manifest that an active device of its own user has signed: nobody else can make it
+ * encrypt for a stranger.
  */
 import { deviceIdOf, type NetworkId, type UserId } from '../../chain/ids.ts'
 import { readDevice } from '../../chain/state/devices.ts'
@@ -28,10 +29,17 @@ export interface Owner {
   readonly user: () => UserId | undefined
   /** Where the recovery kit is. */
   readonly key: BackupKey | undefined
-  /** Where it is not: the public half, if the configuration names it. */
-  readonly recipient: string | undefined
+  /** Where it is not: for whom the kit has vouched. */
+  readonly vouched?: () => Promise<Vouched | undefined>
   /** What brings the user back, as far as it is known here; the encoded parameters. */
   readonly person: () => Promise<Omit<Person, 'params' | 'user'> & { readonly params: Uint8Array }>
+}
+
+/** For whom backups are encrypted, where the key is not here. */
+export interface Vouched {
+  readonly recipient: string
+  /** What a backup says whose it is with; undefined: not known here. */
+  readonly root: Uint8Array | undefined
 }
 
 /** What stands at the destination. */
@@ -81,7 +89,8 @@ export async function loadStanding(
     .sort((a, b) => b.manifest.number - a.manifest.number)
   const trusted = ours.filter(({ manifest }) => isOwnDevice(store, manifest, user))
   const withPerson = trusted.find(({ manifest }) => manifest.person !== null)?.manifest
-  const recipient = owner.key?.recipient ?? owner.recipient ?? trusted[0]?.manifest.recipient
+  const told = owner.key ?? (await owner.vouched?.())
+  const recipient = told?.recipient ?? trusted[0]?.manifest.recipient
   const inherited = await inheritedPerson(destination, owner, withPerson, signal).catch(
     (error: unknown) => {
       logger.warn('What brings the user back could not be read; it is written anew', {

@@ -10,6 +10,7 @@ import type { Clock } from '../../common/clock.ts'
 import { sha256 } from '../../common/crypto.ts'
 import { assert } from '../../common/errors.ts'
 import type { Logger } from '../../common/logger.ts'
+import { backupRoot } from '../../common/recovery-keys.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { Signer } from '../chain/own-records.ts'
 import type { Destination } from './destination.ts'
@@ -110,7 +111,11 @@ export function createWriter(
     recipient: string,
     options: SaveOptions,
   ): Promise<Pick<Standing, 'person' | 'personHash'>> => {
-    if (owner.key === undefined) return at
+    // Without the key nobody can tell what others wrote of the person; what they wrote may hold the restore key too.
+    const isOthers = at.person !== null && !at.person.name.startsWith(folderOf(place))
+    if (owner.key === undefined && isOthers) return at
+    const root = await rootOf(owner, user)
+    if (root === undefined) return at
     const known = await owner.person()
     const encoded = encodePerson(
       {
@@ -119,7 +124,7 @@ export function createWriter(
         restore: known.restore ?? at.inherited?.restore,
         userKeys: union(known.userKeys, at.inherited?.userKeys ?? []),
       },
-      owner.key,
+      root,
     )
     const personHash = toHex(sha256(encoded))
     if (personHash === at.personHash) return at
@@ -282,3 +287,12 @@ function mapOf(records: readonly PendingRecord[]): Map<RecordId, PendingRecord> 
 function union(some: readonly Uint8Array[], more: readonly Uint8Array[]): readonly Uint8Array[] {
   return [...some, ...more.filter((each) => !some.some((known) => equalBytes(known, each)))]
 }
+/** What a backup says whose it is with; undefined: this device was not told. */
+async function rootOf(
+  { key, network, vouched }: Owner,
+  user: UserId,
+): Promise<Uint8Array | undefined> {
+  if (key !== undefined) return backupRoot(key.secret, network, user)
+  return (await vouched?.())?.root
+}
+

@@ -4,12 +4,14 @@ import { CarReader } from '@ipld/car'
 import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption'
 import fc from 'fast-check'
 import { deviceIdOf } from '../../../../src/chain/ids.ts'
-import { encodeParams } from '../../../../src/chain/params.ts'
+import { encodeParams, networkIdOf } from '../../../../src/chain/params.ts'
 import { concatBytes, utf8 } from '../../../../src/common/bytes.ts'
 import { publicKeyOf, signEd25519 } from '../../../../src/common/crypto.ts'
 import { cidOf, encode } from '../../../../src/common/dag-cbor.ts'
+import { backupRoot } from '../../../../src/common/recovery-keys.ts'
 import { cidBytes, readCar, writeCar } from '../../../../src/services/backup/car.ts'
 import {
+  type BackupKey,
   backupKeyOf,
   backupKeyOfKit,
   checkRecipient,
@@ -254,15 +256,18 @@ describe('the person in a backup', () => {
     peers: ['/ip4/192.0.2.7/tcp/4005/p2p/12D3KooWMV8PeEEESQFzEYdntmrTP8oXTAQ9EKrfNNPyJetKudTG'],
   }
 
+  const encoded = ({ secret }: BackupKey): Uint8Array =>
+    encodePerson(person, backupRoot(secret, networkIdOf(params), person.user))
+
   it('comes back', async () => {
-    const packed = await packPerson(encodePerson(person, key), key.recipient)
+    const packed = await packPerson(encoded(key), key.recipient)
     const { params: found, ...rest } = await openPerson(packed, key, 'x')
     assert.deepEqual(encodeParams(found), person.params)
     assert.deepEqual({ ...rest, params: person.params }, person)
   })
 
   it('is believed only from who has the key', async () => {
-    const forged = await packPerson(encodePerson(person, other), key.recipient)
+    const forged = await packPerson(encoded(other), key.recipient)
     await assert.rejects(openPerson(forged, key, 'x'), { code: 'BACKUP_FORGED' })
     const damaged = await packPerson(utf8('nothing'), key.recipient)
     await assert.rejects(openPerson(damaged, key, 'x'), { code: 'BACKUP_DAMAGED' })

@@ -188,7 +188,11 @@ describe('restoring', () => {
     // Eve knows the recipient, which is public, and writes a chain of her own for it.
     const forged = createWriter(components, {
       destination: s3,
-      owner: { ...owner, key: undefined, recipient: key.recipient },
+      owner: {
+        ...owner,
+        key: undefined,
+        vouched: async () => ({ recipient: key.recipient, root: undefined }),
+      },
     })
     await forged.save({ name: 'forged', manual: true, signal })
     await assert.rejects(find([s3]), { code: 'BACKUP_UNREADABLE', message: /BACKUP_DAMAGED/ })

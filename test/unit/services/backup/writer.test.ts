@@ -2,11 +2,14 @@ import assert from 'node:assert/strict'
 import { signRecord } from '../../../../src/chain/codec.ts'
 import { signEd25519 } from '../../../../src/common/crypto.ts'
 import { silentLogger } from '../../../../src/common/logger.ts'
-import { readCatalog } from '../../../../src/services/backup/catalog.ts'
+import { backupRoot } from '../../../../src/common/recovery-keys.ts'
+import { lastFirst, readCatalog } from '../../../../src/services/backup/catalog.ts'
 import { type Found, findBackups } from '../../../../src/services/backup/find.ts'
+import { backupKeyOfKit } from '../../../../src/services/backup/keys.ts'
 import { planSave } from '../../../../src/services/backup/lineage.ts'
 import { manifestNumber, signManifest } from '../../../../src/services/backup/manifest.ts'
 import { restoreBackups } from '../../../../src/services/backup/restore.ts'
+import type { Owner } from '../../../../src/services/backup/standing.ts'
 import { type BackupWriter, createWriter } from '../../../../src/services/backup/writer.ts'
 import { type BackupWorld, createBackupWorld, key } from '../../../helpers/backup-world.ts'
 import { seedOf } from '../../../helpers/chain-node.ts'
@@ -249,6 +252,50 @@ describe('writing backups', () => {
       'it names the person',
     )
     await assertRestores()
+  })
+
+  it('are encrypted for whom the kit has vouched, where the kit is not here and nobody wrote before', async () => {
+    const user = world.node.chain.user ?? assert.fail()
+    const root = backupRoot(key.secret, world.owner.network, user)
+    const recipient = key.recipient
+    let known: Uint8Array | undefined
+    const owner: Owner = {
+      ...world.owner,
+      key: undefined,
+      vouched: async () => ({ recipient, root: known }),
+    }
+    const without = createWriter(world.components, { destination, owner })
+    await save(without)
+    const newest = async () => {
+      const { backups } = await readCatalog(destination, { prefix: '', signal })
+      return backups.toSorted(lastFirst)[0]?.manifest ?? assert.fail()
+    }
+    assert.equal((await newest()).person, null, 'it cannot say whose it is yet')
+    known = root
+    await save(without)
+    const { person } = await newest()
+    assert.ok(person !== null)
+    await assertRestores()
+    // What a device with the key wrote there says more, and stays.
+    await save(createWriter(world.components, { destination, owner: world.owner }))
+    const better = (await newest()).person?.name
+    assert.notEqual(better, person.name)
+  })
+
+  it('are for nobody else than the kit has vouched for, whatever stands at the destination', async () => {
+    const other = backupKeyOfKit(seedOf('the kit of a thief'))
+    // A stolen device, not yet revoked, names another recipient in a backup of its own.
+    await save(
+      createWriter(world.components, { destination, owner: { ...world.owner, key: other } }),
+    )
+    const vouched = async () => ({ recipient: key.recipient, root: undefined })
+    const owner = { ...world.owner, key: undefined, vouched }
+    await world.say()
+    const saved = await save(createWriter(world.components, { destination, owner }))
+    const { backups } = await readCatalog(destination, { prefix: '', signal })
+    const found = backups.find(({ manifest }) => manifest.object === saved?.object)?.manifest
+    assert.equal(found?.recipient, key.recipient)
+    assert.equal(found?.person, null)
   })
 
   it('take no recipient from a stranger', async () => {
