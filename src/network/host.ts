@@ -111,6 +111,11 @@ const STOP_MS = 5000
 const MAX_GOSSIP_FRAME_BYTES: number = 4 * MIB
 /** Gossip that waits for a slow peer; more is not sent, and sync brings it. */
 const MAX_GOSSIP_QUEUE_BYTES: number = 8 * MIB
+/**
+ * Bytes of a message from which on the other peers are told at once that it is here. Below, that costs everybody
+ * more than the message coming twice: under a flood of records it was half of the work.
+ */
+const MIN_UNWANTED_BYTES: number = 8 * KIB
 /** Bytes of topics that a peer may name: there are two. */
 const MAX_TOPIC_BYTES: number = 16 * KIB
 
@@ -220,6 +225,7 @@ export async function createHost(
         maxInboundDataLength: MAX_GOSSIP_FRAME_BYTES,
         maxOutboundBufferSize: MAX_GOSSIP_QUEUE_BYTES,
         maxTopicBytesPerPeer: MAX_TOPIC_BYTES,
+        idontwantMinDataSize: MIN_UNWANTED_BYTES,
         scoreParams: {
           // Nodes of one house, and of one test, share an address.
           IPColocationFactorWeight: 0,

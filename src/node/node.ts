@@ -209,7 +209,7 @@ async function assemble(
   people.gate.onChange(() => network.host.recheck())
 
   const explorer = createExplorer(
-    { store, directory, self, connected, events },
+    { store, directory, self, connected, events, clock },
     { network: ground.network, params },
   )
   const { replication, ...fileServices } = createFileServices(

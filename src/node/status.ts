@@ -15,11 +15,10 @@ import type { ChainStore } from '../storage/chain-store.ts'
 import type { Pins } from '../storage/pins.ts'
 import { backupChecks } from './backup-checks.ts'
 import type { Check } from './check.ts'
+import { createFileFigures } from './file-figures.ts'
 
 /** Alarms that are kept for people who look later. */
 const MAX_ALARMS = 50
-/** Files that are counted for the status. */
-const MAX_FILES = 10_000
 /** Free bytes below which `doctor` warns. */
 const LOW_SPACE_BYTES = 1024 ** 3
 
@@ -117,24 +116,7 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
     )
   }
 
-  const fileFigures = (): NodeStatus['files'] & { used: number } => {
-    let bytes = 0
-    let local = 0
-    let localBytes = 0
-    let used = 0
-    const files = store.projections.listFiles({ limit: MAX_FILES })
-    for (const { record, details } of files) {
-      const { root, storedSize } = record.body
-      const size = details?.size ?? storedSize
-      bytes += size
-      if (!pins.isWhole(root)) continue
-      local += 1
-      localBytes += size
-      used += storedSize
-    }
-    const count = files.length < MAX_FILES ? files.length : store.projections.countFiles()
-    return { count, bytes, local, localBytes, missing: files.length - local, used }
-  }
+  const fileFigures = createFileFigures({ store, pins, events, clock })
 
   const freeBytes = async (): Promise<number | null> => {
     try {
@@ -147,7 +129,7 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
 
   return {
     status: async () => {
-      const { used, ...files } = fileFigures()
+      const { used, ...files } = await fileFigures()
       return {
         version: init.version,
         startedAt,

@@ -20,6 +20,7 @@ import { storageError } from './errors.ts'
 import { createEviction } from './eviction.ts'
 import { createFileProjection } from './file-projection.ts'
 import type { DeviceHead } from './head-list.ts'
+import type { PendingPlace } from './pending-devices.ts'
 import { createProjections, type Projections } from './projections.ts'
 import { createRecordTable, type Outcome, type StoredRecord } from './record-table.ts'
 import { createRecordWalk } from './record-walk.ts'
@@ -92,6 +93,8 @@ export interface ChainStore {
   recordCount(): number
   /** Devices with pending records, in order, at most `limit`, from this one on. */
   pendingDevices(limit: number, from?: DeviceId): DeviceId[]
+  /** Pending records in order, a page after the other. */
+  pendingPlaces(limit: number, after?: PendingPlace): PendingPlace[]
   pendingCount(): number
   /** Pending records of a device; counts no further than `limit`. */
   pendingCountOf(device: DeviceId, limit: number): number
@@ -299,6 +302,7 @@ export function createChainStore(db: Database): ChainStore {
     pending: (limit = PENDING_LIMIT) => records.pending(limit),
     recordCount: records.count,
     pendingDevices: records.pendingDevices,
+    pendingPlaces: records.pendingPlaces,
     pendingCount: records.pendingCount,
     pendingCountOf: records.pendingCountOf,
     deviceHeads: records.heads,

@@ -3,13 +3,20 @@
  * records or devices there are that never can enter, they hide nobody else's for long: each look goes on with
  * the device at which the one before ended.
  */
-import type { DeviceId } from '../../chain/ids.ts'
+import type { DeviceId, RecordId } from '../../chain/ids.ts'
 import type { SignedRecord } from '../../chain/record.ts'
-import { readDevice } from '../../chain/state/devices.ts'
+import { readDevice, readRevocation } from '../../chain/state/devices.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 
 /** Records of one device for one block; more than a body holds of average ones. */
 const MAX_PER_DEVICE = 2048
+/**
+ * Records of one device with one sequence. One is taken of those that continue what the chain holds; an honest device
+ * has two where it was copied, and the place that a revocation names is asked for by name.
+ */
+const MAX_TWINS = 64
+/** Records looked at for these: some ten milliseconds. */
+const MAX_LOOKS = 512
 /** Records for one block, some bodies full: what one look decodes. */
 const MAX_RECORDS = 8192
 /** Devices that one look asks; the others come in the next ones. */
@@ -24,19 +31,46 @@ export interface Candidates {
 
 /** @param own - the device whose records come first */
 export function createCandidates(
-  store: Pick<ChainStore, 'pendingDevices' | 'recordsAt' | 'state'>,
+  store: Pick<ChainStore, 'pendingDevices' | 'recordIdsAt' | 'record' | 'state'>,
   own: DeviceId,
   maxDevices: number = MAX_DEVICES,
 ): Candidates {
   let from: DeviceId | undefined
   let more = false
 
+  /** Those at one place of a device's line that continue one of `before`. */
+  const twinsAt = (
+    device: DeviceId,
+    sequence: number,
+    before: ReadonlySet<RecordId | null>,
+  ): SignedRecord[] => {
+    const through = readRevocation(store.state, device)
+    const named = through?.sequence === sequence ? [through.record] : []
+    const found = new Map<RecordId, SignedRecord>()
+    for (const id of [...named, ...store.recordIdsAt(device, sequence, MAX_LOOKS)]) {
+      const stored = store.record(id)
+      if (stored === undefined || stored.place !== undefined) continue
+      const { record } = stored
+      if (record.device !== device || !before.has(record.previous)) continue
+      found.set(id, record)
+      if (found.size >= MAX_TWINS) break
+    }
+    return [...found.values()]
+  }
+
   function* nextOf(device: DeviceId): Generator<SignedRecord> {
-    const start = (readDevice(store.state, device)?.sequence ?? -1) + 1
-    for (let sequence = start; sequence < start + MAX_PER_DEVICE; sequence += 1) {
-      const found = store.recordsAt(device, sequence).filter(({ place }) => place === undefined)
-      if (found.length === 0) return
-      for (const { record } of found) yield record
+    const state = readDevice(store.state, device)
+    let before = new Set<RecordId | null>([state?.last ?? null])
+    let sequence = (state?.sequence ?? -1) + 1
+    for (let given = 0; given < MAX_PER_DEVICE; sequence += 1) {
+      const twins = twinsAt(device, sequence, before)
+      if (twins.length === 0) return
+      before = new Set()
+      for (const record of twins) {
+        given += 1
+        before.add(record.id)
+        yield record
+      }
     }
   }
 

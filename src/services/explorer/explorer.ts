@@ -7,10 +7,10 @@
 import type { CID } from 'multiformats/cid'
 import { TARGET_INTERVAL_MS } from '../../chain/difficulty.ts'
 import { type BlockId, deviceIdOf, type RecordId } from '../../chain/ids.ts'
-import { inclusionOf } from '../../chain/mempool.ts'
 import type { NetworkParams } from '../../chain/params.ts'
 import { readRules } from '../../chain/state/rules.ts'
 import { toHex } from '../../common/bytes.ts'
+import type { Clock } from '../../common/clock.ts'
 import { link } from '../../common/dag-cbor.ts'
 import type { Events } from '../../common/events.ts'
 import type { StoredBlock, StoredRecord } from '../../storage/chain-store.ts'
@@ -18,6 +18,7 @@ import { serviceError } from '../errors.ts'
 import type { NodeEvents } from '../events.ts'
 import type { Page } from '../page.ts'
 import { createMembers, type Members, type MembersComponents } from './members.ts'
+import { createRecordCounts } from './record-counts.ts'
 import { recordStateOf } from './record-state.ts'
 import type {
   BlockDetail,
@@ -52,6 +53,7 @@ export interface Explorer {
 
 export interface ExplorerComponents extends MembersComponents {
   readonly events: Events<NodeEvents>
+  readonly clock: Pick<Clock, 'after'>
 }
 
 /** Rows that one answer has at the most, and that a page is cut from. */
@@ -116,39 +118,13 @@ export function createExplorer(
       : undefined
   }
 
-  /** Records without a place: what another record stands for by now is not among them. */
-  const countUnplaced = (): { waiting: number; stranded: number } => {
-    const count = { waiting: 0, stranded: 0 }
-    for (const { record } of store.pending()) {
-      const inclusion = inclusionOf(store.state, record, init.params)
-      if (inclusion === 'stranded') count.stranded += 1
-      else if (inclusion !== 'confirmed') count.waiting += 1
-    }
-    return count
-  }
-
-  // Counting reads every row, and the summary is asked for many times a second.
-  let counts: { records: number; waiting: number; stranded: number } | undefined
-  const forget = (): void => {
-    counts = undefined
-  }
-  components.events.on('chain:tip', forget)
-  components.events.on('record:pending', forget)
-
-  const counted = (): NonNullable<typeof counts> => {
-    if (counts === undefined) {
-      const pending = store.pendingCount()
-      const unplaced = pending === 0 ? { waiting: 0, stranded: 0 } : countUnplaced()
-      counts = { records: store.recordCount() - pending, ...unplaced }
-    }
-    return counts
-  }
+  const counts = createRecordCounts(components, init)
 
   return {
     chain: {
       summary: () => {
         const tip = store.tip()
-        const { records, waiting, stranded } = counted()
+        const { records, waiting, stranded } = counts.get()
         return {
           network: init.network,
           height: tip.height,

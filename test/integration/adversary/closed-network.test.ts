@@ -364,7 +364,7 @@ describe('a closed network under attack', function () {
       await eve.peer.pull(eve.node.chain)
       const own = eve.node.store.ownNewest(eve.node.device)?.record as SignedRecord
       await survives('equivocation', async () => {
-        for (let time = 1; time <= 1000; time += 1) {
+        for (let time = 1; time <= 2000; time += 1) {
           const record = forgeRecord(eve.node, 'Eve', {
             time,
             sequence: own.sequence + 1,

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
+import type { RecordId } from '../../../../src/chain/ids.ts'
 import type { SignedRecord } from '../../../../src/chain/record.ts'
 import { silentLogger } from '../../../../src/common/logger.ts'
 import { createCandidates } from '../../../../src/services/chain/candidates.ts'
 import { createChainStore } from '../../../../src/storage/chain-store.ts'
 import { openDatabase } from '../../../../src/storage/database.ts'
-import { fileAdd, userCreate, write, writer } from '../../storage/chain-model.ts'
+import { device, fileAdd, userCreate, write, writer } from '../../storage/chain-model.ts'
 
 describe('candidates for the next block', () => {
   it('own records first, then every device in turn, however many there are', () => {
@@ -61,5 +62,33 @@ describe('candidates for the next block', () => {
       const [next] = candidates.look()
       assert.equal(next?.device, wanted)
     }
+  })
+
+  it('of thousands of twins some are looked at, and what continues the chain is among them', () => {
+    const store = createChainStore(
+      openDatabase({ path: ':memory:', now: () => 0, logger: silentLogger }).db,
+    )
+    const by = writer(1)
+    const admission = write(by, userCreate('x'))
+    store.putRecord(admission, { own: false, received: 1 })
+    store.transaction(() => {
+      for (let at = 0; at < 3000; at += 1) {
+        const twin = write(by, fileAdd(`twin ${at}`), { after: admission })
+        store.putRecord(twin, { own: false, received: 1 })
+      }
+    })
+    let looks = 0
+    const record = (id: RecordId) => {
+      looks += 1
+      return store.record(id)
+    }
+    const counting = { ...store, record }
+    const found = [...createCandidates(counting, device(99)).look()]
+    assert.deepEqual(
+      found.slice(0, 2).map(({ sequence }) => sequence),
+      [0, 1],
+    )
+    assert.ok(found.length <= 100, `${found.length} records`)
+    assert.ok(looks < 700, `${looks} records were read`)
   })
 })
