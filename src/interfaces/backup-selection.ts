@@ -1,5 +1,6 @@
 /** Which backup somebody means: `newest`, a time, or whatever a backup is called by. */
-import type { Selection } from '../services/backup/restore.ts'
+import { isBackupCid, parseBackupCid } from '../services/backup/ipfs-place.ts'
+import type { Selection } from '../services/backup/selection.ts'
 
 const TIME = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?Z?)?$/
 
@@ -12,5 +13,6 @@ export function selectionOf(text: string): Selection {
     const time = Date.parse(whole.endsWith('Z') ? whole : `${whole}Z`)
     if (!Number.isNaN(time)) return { time }
   }
+  if (isBackupCid(wanted)) return { id: parseBackupCid(wanted) }
   return { id: wanted.replace(/^backup_id=/, '') }
 }

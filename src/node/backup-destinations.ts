@@ -6,6 +6,7 @@ import type { Logger } from '../common/logger.ts'
 import type { Destination } from '../services/backup/destination.ts'
 import { createCidFile } from '../services/backup/destinations/cids.ts'
 import { createFolderDestination } from '../services/backup/destinations/folder.ts'
+import { isBackupCid } from '../services/backup/ipfs-place.ts'
 import { manifestNumber } from '../services/backup/manifest.ts'
 import type { BackupOptions } from './options.ts'
 
@@ -66,4 +67,15 @@ export async function openDestinations(
       await Promise.allSettled(destinations.map((each) => each.close()))
     },
   }
+}
+
+/** The backup on IPFS that is named by its CID; none, where it is named otherwise. @throws DESTINATION_SETTING */
+export async function openByCid(
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+  fromCid: BackupOptions['fromCid'],
+  id: string | undefined,
+): Promise<readonly Destination[]> {
+  if (id === undefined || fromCid === undefined || !isBackupCid(id)) return []
+  const plan = await fromCid(id)
+  return [await plan.open({ clock, logger, cidKeepers: [], isRestorePoint: () => false })]
 }

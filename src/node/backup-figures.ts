@@ -1,12 +1,9 @@
 /** What stands at the destinations and what it costs, looked at now and then; and whether the passphrase is there. */
 import type { NetworkId } from '../chain/ids.ts'
-import { toHex, utf8 } from '../common/bytes.ts'
 import type { Clock } from '../common/clock.ts'
-import { hkdf } from '../common/crypto.ts'
 import { codeOf } from '../common/errors.ts'
 import type { Logger } from '../common/logger.ts'
 import type { Backups } from '../services/backup/backups.ts'
-import type { Problem } from '../services/backup/catalog.ts'
 import type { Destination } from '../services/backup/destination.ts'
 import { boundedCalls } from '../services/backup/destination-calls.ts'
 import type { BackupKey } from '../services/backup/keys.ts'
@@ -14,7 +11,6 @@ import { manifestNumber, manifestTime } from '../services/backup/manifest.ts'
 import type { DestinationStatus } from '../services/backup/overview.ts'
 import { monthlyCost, PRICES, type PriceTable, pricedAs } from '../services/backup/prices.ts'
 import { DEFAULT_RETENTION, type RetentionPolicy } from '../services/backup/retention.ts'
-import type { ChainStore } from '../storage/chain-store.ts'
 
 const HOUR_MS = 3_600_000
 const MONTH_MS: number = 30 * 24 * HOUR_MS
@@ -29,33 +25,28 @@ const DRILL_LATE_MS: number = 9 * DAYS_MS
 
 export interface BackupFigures {
   readonly hasKey: boolean
-  /** Whether a passphrase was set from here at all destinations. */
+  /** Whether a passphrase opens the backups at all destinations: the one that is given, or any that was set from here. */
   readonly hasPassphrase: boolean
   destinations(): readonly DestinationStatus[]
   warnings(): readonly string[]
   /** Asks all destinations what is there; one that does not answer keeps its figures of before. */
   look(signal: AbortSignal): Promise<void>
-  /** Sets the passphrase of the environment where it is not set yet. */
-  keepPassphrase(signal: AbortSignal): Promise<void>
-  passphraseIsSet(passphrase: string, problems: readonly Problem[]): void
 }
 
 export function createFigures(
   components: {
     readonly backups: Backups
     readonly destinations: readonly Destination[]
-    readonly store: Pick<ChainStore, 'meta' | 'setMeta'>
     readonly clock: Clock
     readonly logger: Logger
   },
   init: {
     readonly network: NetworkId
     readonly key: BackupKey | undefined
-    readonly passphrase: string | undefined
     readonly prices: Partial<PriceTable> | undefined
   },
 ): BackupFigures {
-  const { backups, destinations, store, clock, logger } = components
+  const { backups, destinations, clock, logger } = components
   const { key } = init
   const startedAt = clock.now()
   const prices: PriceTable = { ...PRICES, ...init.prices }
@@ -72,23 +63,6 @@ export function createFigures(
       seen: clock.now(),
       newest: Math.max(0, ...manifests.slice(-100).map(({ name }) => manifestTime(name))),
     })
-  }
-
-  const slotName = (destination: string): string => `backup/slot/${destination}`
-  /** Says which passphrase was set, and nothing about it to whoever has not the key. */
-  const slotMark = (passphrase: string): string =>
-    key === undefined
-      ? ''
-      : toHex(hkdf(key.secret, utf8(passphrase), utf8('cairn/slot-mark/1'), 16))
-  const isSet = (destination: string, passphrase: string): boolean => {
-    const mark = store.meta(slotName(destination))
-    return mark !== undefined && new TextDecoder().decode(mark) === slotMark(passphrase)
-  }
-  const passphraseIsSet = (passphrase: string, problems: readonly Problem[]): void => {
-    for (const { name } of destinations) {
-      if (problems.some(({ destination }) => destination === name)) continue
-      store.setMeta(slotName(name), utf8(slotMark(passphrase)))
-    }
   }
 
   const monthly = (destination: Destination, written: number): number | null => {
@@ -133,12 +107,16 @@ export function createFigures(
   return {
     hasKey: key !== undefined,
     get hasPassphrase() {
-      return destinations.every(({ name }) => store.meta(slotName(name)) !== undefined)
+      return backups.status().every(({ passphrase }) => passphrase)
     },
     destinations: statuses,
     warnings: () => {
       const now = clock.now()
       const found: string[] = []
+      for (const { name, passphraseProblem: problem } of backups.status()) {
+        if (problem === undefined) continue
+        found.push(`The passphrase does not open the backups at ${name} yet: ${problem.message}`)
+      }
       for (const { destination, failures, lastError, newest, verified, drilled } of statuses()) {
         const since = newest?.time ?? startedAt
         if (failures > 0 && lastError !== null) {
@@ -170,17 +148,6 @@ export function createFigures(
         }
       }
     },
-    keepPassphrase: async (signal) => {
-      const { passphrase } = init
-      if (passphrase === undefined || key === undefined || signal.aborted) return
-      if (destinations.every(({ name }) => isSet(name, passphrase))) return
-      try {
-        passphraseIsSet(passphrase, await backups.setPassphrase(passphrase, signal))
-      } catch (error) {
-        if (!signal.aborted) logger.warn('The passphrase was not set', { code: codeOf(error) })
-      }
-    },
-    passphraseIsSet,
   }
 }
 

@@ -19,8 +19,9 @@ import { backupError } from '../services/backup/errors.ts'
 import type { BackupKey } from '../services/backup/keys.ts'
 import type { BackupView } from '../services/backup/listing.ts'
 import { type BackupsStatus, MAX_PEERS, NOT_CONFIGURED } from '../services/backup/overview.ts'
-import type { Restored, Selection } from '../services/backup/restore.ts'
+import type { Restored } from '../services/backup/restore.ts'
 import type { Cleaned } from '../services/backup/retention.ts'
+import type { Selection } from '../services/backup/selection.ts'
 import type { Owner } from '../services/backup/standing.ts'
 import type { Verified } from '../services/backup/verify.ts'
 import type { ChainService } from '../services/chain/chain-service.ts'
@@ -32,8 +33,8 @@ import type { Keystore } from '../storage/keystore.ts'
 import type { BackupFigures } from './backup-figures.ts'
 import { createBackupKeys } from './backup-keys.ts'
 import { atEach, verifyNamed } from './backup-selection.ts'
-import type { BackupOptions } from './options.ts'
 import { createBackupVouching } from './backup-vouching.ts'
+import type { BackupOptions } from './options.ts'
 
 /** Milliseconds that the start waits for backups of a chain whose database was damaged. */
 const REPAIR_MS = 60_000
@@ -126,8 +127,8 @@ export function createNodeBackups(
   let cancelLook = (): void => {}
   let chores: Promise<void> = Promise.resolve()
 
-  const keys = createBackupKeys(components, { passphrase: options?.given.passphrase })
   const vouching = createBackupVouching(components, { network, hasBackups: isConfigured })
+  const keys = createBackupKeys(components, { passphrase: options?.given.passphrase })
 
   const repair = async (backups: Backups): Promise<void> => {
     const limit = AbortSignal.any([stopping.signal, AbortSignal.timeout(REPAIR_MS)])
@@ -148,7 +149,6 @@ export function createNodeBackups(
     cancelLook()
     cancelLook = clock.after(after, () => {
       chores = chores.then(async () => {
-        await running?.figures.keepPassphrase(stopping.signal)
         await running?.figures.look(stopping.signal)
       })
       look(LOOK_MS)
@@ -185,11 +185,15 @@ export function createNodeBackups(
       }
       const backups = createBackups(
         { ...components, destinations: opened.destinations, owner },
-        { params: init.params, retention: retentionOf(opened.destinations, options.retention) },
+        {
+          params: init.params,
+          passphrase: options.given.passphrase,
+          retention: retentionOf(opened.destinations, options.retention),
+        },
       )
       const figures = createFigures(
-        { backups, destinations: opened.destinations, store: components.store, clock, logger },
-        { network, key, passphrase: options.given.passphrase, prices: options.prices },
+        { backups, destinations: opened.destinations, clock, logger },
+        { network, key, prices: options.prices },
       )
       if (init.damaged) await repair(backups)
       await backups.start()
@@ -200,11 +204,11 @@ export function createNodeBackups(
       look(FIRST_LOOK_MS)
     },
     stop: async () => {
+      await vouching.stop()
       if (running === undefined) return
       const { backups } = running
       running = undefined
       cancelLook()
-      await vouching.stop()
       stopping.abort(new Error('the node stops'))
       logger.info('Backing up what is new before the stop')
       await backups.stop()
@@ -256,12 +260,18 @@ export function createNodeBackups(
       look(0)
       return pruned
     },
-    restore: (selection, signal) => needed().restore(selection, signal),
-    setPassphrase: async (passphrase, signal) => {
+    restore: async (selection, signal) => {
       const backups = needed()
-      const problems = await backups.setPassphrase(passphrase, signal)
-      running?.figures.passphraseIsSet(passphrase, problems)
-      return problems
+      const { openByCid } = await import('./backup-destinations.ts')
+      const byCid = await openByCid({ clock, logger }, options?.fromCid, selection.id)
+      try {
+        return await backups.restore(selection, signal, byCid)
+      } finally {
+        for (const each of byCid) await each.close()
+      }
+    },
+    setPassphrase: async (passphrase, signal) => {
+      return needed().setPassphrase(passphrase, signal)
     },
     key: async () => {
       const key = await keys.here()

@@ -30,6 +30,10 @@ export interface BackupSecrets {
 export interface BackupOptions {
   /** Where backups go, in the order in which they break ties. */
   readonly plans: readonly DestinationPlan[]
+  /** What a restore looks at besides, and nothing is written to. */
+  readonly sources?: readonly DestinationPlan[]
+  /** A backup on IPFS of which only the CID is known. @throws BACKUP_CID, DESTINATION_SETTING */
+  readonly fromCid?: (cid: string) => Promise<DestinationPlan>
   /** Destinations that are configured by half. */
   readonly faults: readonly CairnError[]
   /** What the environment gives without asking anybody; the passphrase is set at the destinations too. */

@@ -12,7 +12,9 @@ export async function restoreAtStart(
   { backups, dataDir, logger, clock }: NodeOptions,
   signal: AbortSignal,
 ): Promise<RestoredDirectory | undefined> {
-  if (backups === undefined || backups.plans.length + backups.faults.length === 0) return undefined
+  if (backups === undefined) return undefined
+  const { plans, sources = [], faults } = backups
+  if (plans.length + sources.length + faults.length === 0) return undefined
   if (!isOfNoNetwork(dataDir)) return undefined
   const { restoreFirst } = await import('./restoring-first.ts')
   return restoreFirst({ dataDir, logger, backups, ...(clock && { clock }) }, signal)

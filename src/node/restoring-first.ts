@@ -8,6 +8,8 @@ import { codeOf } from '../common/errors.ts'
 import type { Logger } from '../common/logger.ts'
 import type { Destination } from '../services/backup/destination.ts'
 import { boundedCalls } from '../services/backup/destination-calls.ts'
+import type { DestinationPlan } from '../services/backup/from-environment.ts'
+import { isBackupCid } from '../services/backup/ipfs-place.ts'
 import { type BackupKey, backupKeyOfKit } from '../services/backup/keys.ts'
 import { openSlot } from '../services/backup/slots.ts'
 import { openDataDirectory } from '../storage/data-directory.ts'
@@ -35,7 +37,8 @@ export async function restoreFirst(
 ): Promise<RestoredDirectory | undefined> {
   const { backups, clock = systemClock } = options
   const logger = options.logger.child('backup')
-  const opened = await openDestinations({ clock, logger }, backups, undefined)
+  const plans = [...backups.plans, ...(await sourcesOf(options))]
+  const opened = await openDestinations({ clock, logger }, { ...backups, plans }, undefined)
   try {
     const { destinations, faults } = opened
     const [fault] = faults
@@ -65,6 +68,18 @@ export async function restoreFirst(
   } finally {
     await opened.close()
   }
+}
+
+/** What is looked at beside the destinations: the backup whose CID somebody names, else the one of the configuration. */
+async function sourcesOf({
+  backups,
+  selection,
+}: RestoreFirstOptions): Promise<readonly DestinationPlan[]> {
+  const { sources = [], fromCid } = backups
+  const id = selection?.id
+  return id !== undefined && isBackupCid(id) && fromCid !== undefined
+    ? [await fromCid(id)]
+    : sources
 }
 
 /** The key of these secrets; undefined: only a look at all backups tells what is wrong. */

@@ -21,14 +21,9 @@ import { type Found, findBackups } from '../services/backup/find.ts'
 import type { BackupKey } from '../services/backup/keys.ts'
 import { backupKeyOfKit } from '../services/backup/keys.ts'
 import { readmit } from '../services/backup/readmission.ts'
-import {
-  checkNotBehind,
-  type Restored,
-  restoreBackups,
-  type Selection,
-  selected,
-} from '../services/backup/restore.ts'
+import { checkNotBehind, type Restored, restoreBackups } from '../services/backup/restore.ts'
 import { openScratch, type ScratchChain } from '../services/backup/scratch.ts'
+import { type Selection, selected } from '../services/backup/selection.ts'
 import { createVerifier } from '../services/verifier.ts'
 import { writeFileAtomic } from '../storage/atomic-file.ts'
 import { type DataDirectory, openDataDirectory } from '../storage/data-directory.ts'
@@ -95,7 +90,7 @@ export async function restoreDirectory(
     if (existsSync(join(directory.path, JOINING_FILE)) || (isTaken && !replace)) return undefined
     const found = await find(options, clock, signal)
     if (found === undefined) return undefined
-    const backups = selected(found, options.selection ?? {})
+    const backups = selected(found.backups, options.selection ?? {})
     if (isTaken && networkIdOf(params) !== found.network && options.newNetwork !== true) {
       const name = backups[0]?.manifest.object ?? ''
       throw backupError('BACKUP_OTHER_NETWORK', { name, network: found.network })

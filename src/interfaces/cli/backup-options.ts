@@ -12,7 +12,8 @@ import type { Options } from './register.ts'
 import type { Session } from './session.ts'
 
 /** How variables of destinations begin. */
-const VARIABLES = /^(?:DATABASE_URL|R2_|S3_|GCS_|PINATA_|PINNING_|RENDER_API|CAIRN_BACKUP_FOLDER)/
+const VARIABLES =
+  /^(?:DATABASE_URL|R2_|S3_|GCS_|PINATA_|PINNING_|RENDER_API|CAIRN_BACKUP_(?:FOLDER|CID))/
 const MAX_WORDS_TEXT = 8192
 /** Words of a recovery kit: so many are no passphrase. */
 const KIT_WORDS = 24
@@ -31,6 +32,10 @@ export async function backupOptions(
   }
   return {
     ...(await destinationsOf(session, loaded)),
+    fromCid: async (cid) => {
+      const { cidPlan } = await import('../../services/backup/environment/cid.ts')
+      return cidPlan(session.environment, cid)
+    },
     given: await givenSecrets(session, options),
     ask: canAsk(session) ? () => askSecrets(session) : undefined,
     newNetwork: options.newNetwork === true,
@@ -39,27 +44,30 @@ export async function backupOptions(
   }
 }
 
+type Configured = Required<Pick<BackupOptions, 'plans' | 'sources' | 'faults'>>
+
 /** Where backups go, by the environment and the configuration. */
 export async function destinationsOf(
   { environment, dataDir }: Session,
   { values }: LoadedConfig,
-): Promise<Pick<BackupOptions, 'plans' | 'faults'>> {
+): Promise<Configured> {
   const folder = values.backup_folder
-  const { plans, faults } = await configured({
+  const { plans, sources, faults } = await configured({
     ...environment,
     ...(folder === undefined ? {} : { CAIRN_BACKUP_FOLDER: folder }),
   })
   const isInside = folder !== undefined && !/^\.\.|^\//.test(relative(dataDir, folder))
   return {
+    sources,
     plans: isInside ? plans.filter(({ kind }) => kind !== 'folder') : plans,
     faults: isInside ? [...faults, insideError()] : faults,
   }
 }
 
 /** Nothing of it is loaded where no variable of any destination is set. */
-async function configured(environment: Session['environment']) {
+async function configured(environment: Session['environment']): Promise<Configured> {
   const isAny = Object.entries(environment).some(([name, value]) => value && VARIABLES.test(name))
-  if (!isAny) return { plans: [], faults: [] }
+  if (!isAny) return { plans: [], sources: [], faults: [] }
   const { destinationsFrom } = await import('../../services/backup/from-environment.ts')
   return destinationsFrom(environment)
 }

@@ -8,6 +8,7 @@
  * Nothing of the node waits for a destination but its stop, and that for a bounded time. What was acknowledged is
  * durable before any backup: the stop only sends what the last second brought.
  */
+
 import type { Clock } from '../../common/clock.ts'
 import type { Events } from '../../common/events.ts'
 import type { Startable } from '../../common/lifecycle.ts'
@@ -15,6 +16,7 @@ import type { NodeEvents } from '../events.ts'
 import { forEach, type Problem, problemOf } from './catalog.ts'
 import { createChores } from './chores.ts'
 import type { Destination } from './destination.ts'
+import { boundedCalls } from './destination-calls.ts'
 import type { Drilled } from './drill.ts'
 import { backupError } from './errors.ts'
 import { type Listing, listBackups } from './listing.ts'
@@ -25,9 +27,10 @@ import {
   type PlaceComponents,
   type PlaceInit,
 } from './place.ts'
-import type { Restored, RestoreTarget, Selection } from './restore.ts'
+import type { Restored, RestoreTarget } from './restore.ts'
 import type { Cleaned } from './retention.ts'
-import { writeSlot } from './slots.ts'
+import type { Selection } from './selection.ts'
+import { createSlotMaker } from './slot-keeper.ts'
 import { takeBack } from './take-back.ts'
 import type { Verified } from './verify.ts'
 import type { Saved } from './writer.ts'
@@ -79,7 +82,12 @@ export interface Backups extends Startable {
    *
    * @throws BACKUP_BEHIND: it ends before what is here; BACKUP_NONE, what `findBackups` and `restoreBackups` throw
    */
-  restore(selection: Selection, signal: AbortSignal): Promise<Restored>
+  restore(
+    selection: Selection,
+    signal: AbortSignal,
+    /** Looked at besides; the caller closes them. */
+    more?: readonly Destination[],
+  ): Promise<Restored>
   /** Removes what retention does not want, now. @throws DESTINATION_UNKNOWN, the errors of destinations */
   prune(destination: string, signal: AbortSignal): Promise<Cleaned>
   /** Lets a passphrase open the backups of all destinations; another one replaces it. @throws BACKUP_KEY_MISSING */
@@ -94,10 +102,15 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
   let stopping = new AbortController()
   let cancelTick = (): void => {}
 
+  const slotMaker = createSlotMaker({ clock }, owner.key)
   const places: Place[] = components.destinations.map((given) => {
     const cleanSoon = (): void =>
       chores.add(() => place.cleanIfDue(stopping.signal), stopping.signal)
-    const place: Place = createPlace(components, given, { ...init, onSaved: cleanSoon })
+    const place: Place = createPlace(components, given, {
+      ...init,
+      slotMaker,
+      onSaved: cleanSoon,
+    })
     return place
   })
 
@@ -114,8 +127,10 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
 
   const tick = (): void => {
     changed()
-    for (const place of places)
+    for (const place of places) {
+      void place.slot.ensure(stopping.signal)
       chores.add(() => place.prover.prove(stopping.signal), stopping.signal)
+    }
     cancelTick = clock.after(INTERVAL_MS, tick)
   }
 
@@ -188,9 +203,10 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
     verify: async (destination, signal, object) =>
       placeOf(destination).prover.verify(signal, object),
     drill: async (destination, signal) => placeOf(destination).prover.drill(signal),
-    restore: async (selection, signal) => {
+    restore: async (selection, signal, more = []) => {
       const { chain, signer } = components
-      const destinations = places.map(({ destination }) => destination)
+      const bounded = more.map((each) => boundedCalls(each, clock))
+      const destinations = [...places.map(({ destination }) => destination), ...bounded]
       const target = { chain, store, device: signer.device }
       return takeBack(
         { destinations, target, clock, logger: components.logger },
@@ -200,12 +216,13 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
     },
     prune: async (destination, signal) => placeOf(destination).clean(signal),
     setPassphrase: async (passphrase, signal) => {
-      const { key } = owner
-      if (key === undefined) throw backupError('BACKUP_KEY_MISSING')
+      if (owner.key === undefined) throw backupError('BACKUP_KEY_MISSING')
       const problems: Problem[] = []
-      await forEach(places, async ({ destination }) => {
+      await forEach(places, async ({ destination, slot, queue }) => {
         try {
-          await writeSlot(destination, key, { passphrase, randomBytes: clock.randomBytes, signal })
+          await slot.set(passphrase, signal)
+          // What has no names there is named by the next manifest.
+          if (destination.kind === 'ipfs') queue.changed()
         } catch (error) {
           signal.throwIfAborted()
           problems.push(problemOf(destination, '', error))

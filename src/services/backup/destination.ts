@@ -19,6 +19,8 @@ export interface PutOptions {
   readonly signal: AbortSignal
   /** Words for people who look at the destination itself: what this is, how large, how many blocks. */
   readonly label?: string
+  /** Told where IPFS has it, by a destination that is there: a CID, or `CID/file`. */
+  readonly onPlace?: (place: string) => void
 }
 
 export interface Destination {

@@ -66,6 +66,9 @@ export const BACKUP_ERRORS = {
     says: 'The manifest {name} was not signed by the device that it names, or the device does not belong to the user.',
   },
   BACKUP_OTHER_NETWORK: { says: 'The backup {name} is of another network ({network}).' },
+  BACKUP_CID: {
+    says: 'No CID of a backup: {cid}. It begins with bafkrei and has 59 letters; "cairn backup list" shows it, the log does, and backup-cids.json.',
+  },
   BACKUP_NEWER: { says: 'The backup {name} was written by a newer version of this program.' },
   BACKUP_INCOMPLETE: {
     says: 'The backup {name} does not lead to the tip that it names: block {height} was promised, {found} was reached.',

@@ -4,6 +4,7 @@
  */
 import { CairnError } from '../../common/errors.ts'
 import type { Destination, DestinationKind } from './destination.ts'
+import { cidFrom } from './environment/cid.ts'
 import { gcsFrom, r2From, s3From } from './environment/object-storage.ts'
 import { pinataFrom, pinningServiceFrom, renderFrom } from './environment/pinning.ts'
 import { folderFrom, postgresFrom } from './environment/simple.ts'
@@ -23,6 +24,8 @@ export interface DestinationPlan {
 export interface EnvironmentDestinations {
   /** In the order in which they break ties: PostgreSQL, IPFS, object storage, folder. */
   readonly plans: readonly DestinationPlan[]
+  /** What can be read only, by a restore: the backup that `CAIRN_BACKUP_CID` names. */
+  readonly sources: readonly DestinationPlan[]
   /** One for each that is configured by half or not usable: DESTINATION_VARIABLE, DESTINATION_SETTING. */
   readonly faults: readonly CairnError[]
 }
@@ -49,5 +52,8 @@ export function destinationsFrom(environment: Environment): EnvironmentDestinati
   }
   const host = renderFrom(environment)
   if (host instanceof CairnError) faults.push(host)
-  return { plans, faults }
+  const source = cidFrom(environment)
+  if (source instanceof CairnError) faults.push(source)
+  const sources = source === undefined || source instanceof CairnError ? [] : [source]
+  return { plans, sources, faults }
 }

@@ -2,7 +2,7 @@
 import type { NetworkId } from '../../chain/ids.ts'
 import { forEach, type Problem, problemOf, readCatalog } from './catalog.ts'
 import type { Destination, DestinationKind } from './destination.ts'
-import { cidOfObject } from './restore.ts'
+import { cidOfObject } from './ipfs-place.ts'
 
 /** One backup at a destination. */
 export interface BackupView {

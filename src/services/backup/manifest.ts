@@ -21,12 +21,14 @@ import {
   link,
   list,
   nullable,
+  optional,
   type Shaped,
   struct,
   text,
   uint,
 } from '../../common/schema.ts'
 import { backupError } from './errors.ts'
+import { MAX_PLACE } from './ipfs-place.ts'
 import { RECIPIENT_LENGTH } from './keys.ts'
 
 export const BACKUP_DOMAIN = 'cairn/backup/1'
@@ -35,7 +37,7 @@ export const MANIFEST_VERSION = 1
 export const MAX_OPEN_SEGMENTS = 256
 /** Full segments: 2 MiB each, so 128 GiB of chain. */
 const MAX_SEALED_SEGMENTS = 65_536
-const MAX_MANIFEST_BYTES: number = MAX_RECORD_BYTES + 80 * KIB
+export const MAX_MANIFEST_BYTES: number = MAX_RECORD_BYTES + 80 * KIB
 const MAX_INDEX_BYTES: number = 16 * MIB
 const MAX_OBJECT_NAME = 200
 /** Bytes of the name that a person gives a backup. */
@@ -56,6 +58,8 @@ const segmentShape = struct({
   tip: link<BlockId>(DAG_CBOR),
   /** Pending records. */
   records: uint(),
+  /** Where IPFS has it, when its SHA-256 does not say so. */
+  cid: optional(text(MAX_PLACE, 1)),
 })
 export type SegmentEntry = Shaped<typeof segmentShape>
 
@@ -63,6 +67,8 @@ const refShape = struct({
   name: text(MAX_OBJECT_NAME, 1),
   sha256: bytes(HASH_BYTES),
   size: uint(),
+  /** Where IPFS has it, when its SHA-256 does not say so. */
+  cid: optional(text(MAX_PLACE, 1)),
 })
 /** An object and what is in it. */
 export type ObjectRef = Shaped<typeof refShape>
@@ -92,6 +98,8 @@ const FIELDS = {
   person: nullable(refShape),
   /** The list of full segments, which come before the others. */
   sealed: nullable(refShape),
+  /** On IPFS: the key under a passphrase, as it stood there. */
+  slot: optional(refShape),
   segments: list(segmentShape, MAX_OPEN_SEGMENTS),
 }
 const unsignedShape = struct(FIELDS)
@@ -125,6 +133,13 @@ export function signManifest(
  * @throws BACKUP_MANIFEST, BACKUP_NEWER, BACKUP_FORGED
  */
 export function readManifest(encoded: Uint8Array, object: string): Manifest {
+  const manifest = openManifest(encoded, object)
+  if (manifest.object === object) return manifest
+  throw backupError('BACKUP_MANIFEST', { name: object, why: 'its name belongs to another one' })
+}
+
+/** As `readManifest`, where the object's name is not known. @param object - what it is called in errors */
+export function openManifest(encoded: Uint8Array, object: string): Manifest {
   let manifest: Manifest
   let proven: boolean
   try {
@@ -136,9 +151,6 @@ export function readManifest(encoded: Uint8Array, object: string): Manifest {
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'BACKUP_NEWER') throw error
     throw backupError('BACKUP_MANIFEST', { name: object, why: messageOf(error) }, error)
-  }
-  if (manifest.object !== object) {
-    throw backupError('BACKUP_MANIFEST', { name: object, why: 'its name belongs to another one' })
   }
   if (!proven) throw backupError('BACKUP_FORGED', { name: object })
   return manifest

@@ -26,6 +26,7 @@ import {
   DEFAULT_RETENTION,
   type RetentionPolicy,
 } from './retention.ts'
+import { createSlotKeeper, type SlotKeeper } from './slot-keeper.ts'
 import type { Owner } from './standing.ts'
 import { createWriter } from './writer.ts'
 
@@ -35,6 +36,9 @@ const CLEAN_MS = 600_000
 export interface DestinationView extends DestinationState {
   readonly verified: Proof | undefined
   readonly drilled: Proof | undefined
+  /** Whether a passphrase opens the backups there, and what kept the one that is given from being set. */
+  readonly passphrase: boolean
+  readonly passphraseProblem: SlotKeeper['problem']
 }
 
 export interface PlaceComponents {
@@ -47,6 +51,8 @@ export interface PlaceComponents {
 }
 
 export interface PlaceInit {
+  /** The passphrase of the configuration, which is to open the backups everywhere. */
+  readonly passphrase?: string | undefined
   readonly params: NetworkParams
   /** By a destination's name; default: by its kind. */
   readonly retention?: Readonly<Record<string, RetentionPolicy>>
@@ -59,6 +65,7 @@ export interface Place {
   readonly destination: Destination
   readonly queue: DestinationQueue
   readonly prover: Prover
+  readonly slot: SlotKeeper
   /** A record became pending. */
   note(record: PendingRecord): void
   /** The chain took blocks back. */
@@ -74,7 +81,11 @@ export interface Place {
 export function createPlace(
   components: PlaceComponents,
   given: Destination,
-  init: PlaceInit & { readonly onSaved: () => void },
+  init: PlaceInit & {
+    readonly onSaved: () => void
+    /** Makes the slot of a passphrase. */
+    readonly slotMaker: (passphrase: string) => Promise<Uint8Array>
+  },
 ): Place {
   const { owner, clock, store } = components
   const logger = components.logger.child('backup')
@@ -87,9 +98,24 @@ export function createPlace(
     { network: owner.network, user: owner.user, policy },
   )
   const { onSaved } = init
+  const { key } = owner
+  const slot = createSlotKeeper(
+    { destination, store, make: init.slotMaker, logger },
+    { key, passphrase: init.passphrase },
+  )
   const queue = createDestinationQueue({
     destination,
-    writer,
+    writer: {
+      ...writer,
+      save: async (options) => {
+        // No backup stands anywhere that the passphrase does not open, as far as the destination allows it.
+        await slot.ensure(options.signal)
+        return writer.save({
+          ...options,
+          slotOf: (recipient) => slot.ref(recipient, options.signal),
+        })
+      },
+    },
     clock,
     logger: components.logger,
     onSaved,
@@ -114,6 +140,7 @@ export function createPlace(
       { ...components, destination, queue, proofs },
       { params: init.params, scratchPath: init.scratchPath },
     ),
+    slot,
     note: writer.note,
     unsure: writer.unsure,
     clean,
@@ -124,6 +151,8 @@ export function createPlace(
       ...queue.state(),
       verified: proofs.get(destination, 'verified'),
       drilled: proofs.get(destination, 'drilled'),
+      passphrase: slot.isSet,
+      passphraseProblem: slot.problem,
     }),
   }
 }

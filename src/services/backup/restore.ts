@@ -7,8 +7,6 @@
 import { decodeHeader } from '../../chain/codec.ts'
 import type { BlockId, DeviceId } from '../../chain/ids.ts'
 import type { Clock } from '../../common/clock.ts'
-import { sha256 } from '../../common/crypto.ts'
-import { cidText, RAW } from '../../common/dag-cbor.ts'
 import { codeOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/logger.ts'
 import type { SyncChain } from '../../network/sync/chain.ts'
@@ -22,9 +20,9 @@ import {
 } from './catalog.ts'
 import { clockBehind } from './clock-behind.ts'
 import { backupError } from './errors.ts'
-import { codesOf, type Found, linesOf } from './find.ts'
+import { codesOf, linesOf } from './find.ts'
 import type { BackupKey } from './keys.ts'
-import { type Manifest, manifestTime, type SegmentEntry, segmentName } from './manifest.ts'
+import { type Manifest, type SegmentEntry, segmentName } from './manifest.ts'
 import { openSegment, type SegmentContent } from './segment.ts'
 
 /** Blocks or records that are handed over at a time, and windows of blocks under way. */
@@ -41,14 +39,6 @@ export interface RestoreTarget {
   readonly device: DeviceId
 }
 
-/** Which backup: the newest unless told otherwise. */
-export interface Selection {
-  /** The beginning or the end of an object's name, or a backup's number. */
-  readonly id?: string | undefined
-  /** The newest that is not newer, milliseconds UTC. */
-  readonly time?: number | undefined
-}
-
 export interface Restored {
   readonly tip: BlockId
   readonly height: number
@@ -57,37 +47,6 @@ export interface Restored {
   /** Records that were not here before. */
   readonly records: number
   readonly problems: readonly Problem[]
-}
-
-/** The backups that a selection means. @throws BACKUP_NONE */
-export function selected(found: Found, { id, time }: Selection): readonly CatalogEntry[] {
-  const chosen = found.backups.filter(({ manifest }) => {
-    if (time !== undefined && manifestTime(manifest.object) > time) return false
-    return id === undefined || isCalled(manifest, id)
-  })
-  if (chosen.length === 0) {
-    const wanted = id ?? (time === undefined ? 'the newest' : new Date(time).toISOString())
-    throw backupError('BACKUP_NONE', { wanted })
-  }
-  return chosen
-}
-
-/** Whether somebody means this backup: by its number, its object's name or beginning, what it was called, or its CID. */
-export function isCalled(
-  manifest: Pick<Manifest, 'number' | 'object' | 'name'> &
-    ({ readonly bytes: Uint8Array } | { readonly cid: string }),
-  id: string,
-): boolean {
-  if (/^\d{1,10}$/.test(id)) return manifest.number === Number(id)
-  const { object } = manifest
-  const last = object.slice(object.lastIndexOf('/') + 1)
-  const cid = 'cid' in manifest ? manifest.cid : cidOfObject(manifest.bytes)
-  return id !== '' && (object === id || last.startsWith(id) || manifest.name === id || cid === id)
-}
-
-/** The CID under which IPFS has an object of one block. */
-export function cidOfObject(bytes: Uint8Array): string {
-  return cidText(RAW, sha256(bytes))
 }
 
 /**

@@ -14,26 +14,56 @@ const SALT_BYTES = 16
 /** Slots that are tried: each takes a second and a quarter of a gigabyte. */
 const MAX_SLOTS = 16
 
-/** Replaces the passphrase of this key at a destination. @throws the errors of destinations */
-export async function writeSlot(
-  destination: Destination,
+/** Where the slot of a key stands. */
+export function slotName(recipient: string): string {
+  return `${PREFIX}${toHex(sha256(utf8(recipient))).slice(0, 32)}.key-slot.age`
+}
+
+/** The key under a passphrase. @param logN - of scrypt; less only in tests */
+export function makeSlot(
   key: BackupKey,
+  passphrase: string,
   {
-    passphrase,
     randomBytes,
-    signal,
     logN,
-  }: {
-    readonly passphrase: string
-    readonly randomBytes: (length: number) => Uint8Array
-    readonly signal: AbortSignal
-    /** Of scrypt; less only in tests. */
-    readonly logN?: number
-  },
+  }: { readonly randomBytes: (length: number) => Uint8Array; readonly logN?: number },
+): Promise<Uint8Array> {
+  return lockKey(key, passphrase, { salt: randomBytes(SALT_BYTES), logN })
+}
+
+/** Replaces the slot of a key at a destination. @throws the errors of destinations */
+export async function putSlot(
+  destination: Destination,
+  recipient: string,
+  slot: Uint8Array,
+  signal: AbortSignal,
 ): Promise<void> {
-  const name = `${PREFIX}${toHex(sha256(utf8(key.recipient))).slice(0, 32)}.key-slot.age`
-  const slot = await lockKey(key, passphrase, { salt: randomBytes(SALT_BYTES), logN })
-  await destination.put(name, slot, { signal, label: 'backup key under a passphrase' })
+  const label = 'backup key under a passphrase'
+  await destination.put(slotName(recipient), slot, { signal, label })
+}
+
+/** Whether the slot of a key stands at a destination. @throws the errors of destinations */
+export async function hasSlot(
+  destination: Destination,
+  recipient: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const name = slotName(recipient)
+  return (await destination.list(name, signal)).some((object) => object.name === name)
+}
+
+/** The slot of a key as it stands at a destination; undefined: there is none. @throws the errors of destinations */
+export async function readSlot(
+  destination: Destination,
+  recipient: string,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await destination.get(slotName(recipient), signal)
+  } catch (error) {
+    if (codeOf(error) === 'OBJECT_NOT_FOUND') return undefined
+    throw error
+  }
 }
 
 /** @throws BACKUP_SLOT_MISSING, BACKUP_PASSPHRASE, the errors of destinations */

@@ -7,14 +7,8 @@ import type { Destination } from './destination.ts'
 import { backupError } from './errors.ts'
 import { findBackups } from './find.ts'
 import type { BackupKey } from './keys.ts'
-import {
-  checkNotBehind,
-  type Restored,
-  type RestoreTarget,
-  restoreBackups,
-  type Selection,
-  selected,
-} from './restore.ts'
+import { checkNotBehind, type Restored, type RestoreTarget, restoreBackups } from './restore.ts'
+import { type Selection, selected } from './selection.ts'
 
 /** @throws BACKUP_BEHIND: it ends before what is here; BACKUP_NONE, what `findBackups` and `restoreBackups` throw */
 export async function takeBack(
@@ -38,7 +32,7 @@ export async function takeBack(
     signal,
   )
   if (found === undefined) throw backupError('BACKUP_NONE', { wanted: 'the newest' })
-  const backups = selected(found, init.selection)
+  const backups = selected(found.backups, init.selection)
   checkNotBehind(backups, target.store.tip())
   return restoreBackups({ target, clock, logger }, { backups, key: found.key }, signal)
 }

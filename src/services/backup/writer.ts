@@ -5,16 +5,16 @@
  */
 import type { RecordId, UserId } from '../../chain/ids.ts'
 import { deviceKeyOf } from '../../chain/ids.ts'
-import { equalBytes, toHex } from '../../common/bytes.ts'
+import { toHex } from '../../common/bytes.ts'
 import type { Clock } from '../../common/clock.ts'
 import { sha256 } from '../../common/crypto.ts'
 import { assert } from '../../common/errors.ts'
 import type { Logger } from '../../common/logger.ts'
-import { backupRoot } from '../../common/recovery-keys.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { Signer } from '../chain/own-records.ts'
 import type { Destination } from './destination.ts'
 import { backupError } from './errors.ts'
+import { placeToKeep } from './ipfs-place.ts'
 import { type Kept, type PendingRecord, partsOf, planSave, sealedCount } from './lineage.ts'
 import {
   encodeIndex,
@@ -25,7 +25,8 @@ import {
   signManifest,
   workBytes,
 } from './manifest.ts'
-import { encodePerson, packPerson } from './person.ts'
+import { packPerson } from './person.ts'
+import { personToSave } from './person-to-save.ts'
 import { packSegment } from './segment.ts'
 import { loadStanding, type Owner, type Standing } from './standing.ts'
 
@@ -53,6 +54,8 @@ export interface SaveOptions {
   /** Writes everything anew, whatever is there. */
   readonly full?: boolean
   readonly signal: AbortSignal
+  /** What the manifest says of the key under a passphrase. */
+  readonly slotOf?: (recipient: string) => Promise<ObjectRef | undefined>
 }
 
 export interface Saved {
@@ -93,6 +96,8 @@ export function createWriter(
   let seenAt = 0
   /** The number of the last manifest that was sent, whether it arrived or not. */
   let sent = -1
+  /** What the last manifest of this program says of the slot, hex. */
+  let slotSaved: string | null | undefined
   let fresh: Map<RecordId, PendingRecord> | undefined
 
   const put = async (
@@ -101,8 +106,17 @@ export function createWriter(
     { signal }: SaveOptions,
     label?: string,
   ): Promise<ObjectRef> => {
-    await destination.put(name, bytes, { signal, ...(label === undefined ? {} : { label }) })
-    return { name, sha256: sha256(bytes), size: bytes.length }
+    let at: string | undefined
+    const onPlace = (place: string): void => {
+      at = place
+    }
+    await destination.put(name, bytes, {
+      signal,
+      onPlace,
+      ...(label === undefined ? {} : { label }),
+    })
+    const digest = sha256(bytes)
+    return { name, sha256: digest, size: bytes.length, ...placeToKeep(at, digest) }
   }
 
   const savePerson = async (
@@ -111,21 +125,8 @@ export function createWriter(
     recipient: string,
     options: SaveOptions,
   ): Promise<Pick<Standing, 'person' | 'personHash'>> => {
-    // Without the key nobody can tell what others wrote of the person; what they wrote may hold the restore key too.
-    const isOthers = at.person !== null && !at.person.name.startsWith(folderOf(place))
-    if (owner.key === undefined && isOthers) return at
-    const root = await rootOf(owner, user)
-    if (root === undefined) return at
-    const known = await owner.person()
-    const encoded = encodePerson(
-      {
-        ...known,
-        user,
-        restore: known.restore ?? at.inherited?.restore,
-        userKeys: union(known.userKeys, at.inherited?.userKeys ?? []),
-      },
-      root,
-    )
+    const encoded = await personToSave(owner, { standing: at, folder: folderOf(place), user })
+    if (encoded === undefined) return at
     const personHash = toHex(sha256(encoded))
     if (personHash === at.personHash) return at
     const packed = await packPerson(encoded, recipient)
@@ -145,7 +146,11 @@ export function createWriter(
     const { signal } = options
     const plan = planSave(store, at.entries, taken)
     const person = await savePerson(at, user, recipient, options)
-    const isNew = plan !== undefined || person.person !== at.person || at.previous === null
+    const slot = await options.slotOf?.(recipient)
+    const slotHash = slot === undefined ? null : toHex(slot.sha256)
+    const isSlotNew = slotSaved !== undefined && slotHash !== slotSaved
+    const isNew =
+      plan !== undefined || person.person !== at.person || at.previous === null || isSlotNew
     if (!isNew && !options.manual) return 'nothing'
 
     const entries: Kept[] = [...(plan?.kept ?? at.entries)]
@@ -154,10 +159,10 @@ export function createWriter(
     for await (const part of plan === undefined ? [] : partsOf(store, plan, clock, signal)) {
       const { content, carried, about } = part
       const bytes = await packSegment(content, { root: about.tip, recipient })
-      const entry = { ...about, sha256: sha256(bytes), size: bytes.length }
-      await put(segmentName(place, entry), bytes, options, options.name)
+      const name = segmentName(place, { sha256: sha256(bytes) })
+      const { name: _, ...ref } = await put(name, bytes, options, options.name)
       written += bytes.length
-      entries.push({ entry, carried })
+      entries.push({ entry: { ...about, ...ref }, carried })
     }
     const last = entries.at(-1)?.entry
     const tip = store.idAt(last?.to ?? 0)
@@ -192,6 +197,7 @@ export function createWriter(
         recipient,
         person: person.person,
         sealed,
+        ...(slot === undefined ? {} : { slot }),
         segments: entries.slice(full).map(({ entry }) => entry),
       },
       signer.sign,
@@ -199,6 +205,7 @@ export function createWriter(
     const label = `${options.name}: ${height} blocks`
     sent = at.number
     const previous = await put(manifest.object, manifest.bytes, options, label)
+    slotSaved = slotHash
     written += manifest.bytes.length
     const size = entries.reduce((sum, { entry }) => sum + entry.size, manifest.bytes.length)
     return {
@@ -283,16 +290,3 @@ export function createWriter(
 function mapOf(records: readonly PendingRecord[]): Map<RecordId, PendingRecord> {
   return new Map(records.map((record) => [record.id, record]))
 }
-
-function union(some: readonly Uint8Array[], more: readonly Uint8Array[]): readonly Uint8Array[] {
-  return [...some, ...more.filter((each) => !some.some((known) => equalBytes(known, each)))]
-}
-/** What a backup says whose it is with; undefined: this device was not told. */
-async function rootOf(
-  { key, network, vouched }: Owner,
-  user: UserId,
-): Promise<Uint8Array | undefined> {
-  if (key !== undefined) return backupRoot(key.secret, network, user)
-  return (await vouched?.())?.root
-}
-

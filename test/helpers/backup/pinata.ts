@@ -1,6 +1,7 @@
 /**
  * Pinata's API (https://docs.pinata.cloud: pinFileToIPFS, pinList, unpin) and a gateway, strict about what they are sent.
- * Content has the CIDs that it really has: one raw block for a file, a directory of one file around it when asked for.
+ * Content has the CIDs that it really has: one raw block for a small file; what is larger, or a file in a directory of
+ * its own when asked for, has another one.
  */
 import { createHash } from 'node:crypto'
 import { isObject } from '../../../src/services/backup/destinations/answers.ts'
@@ -34,7 +35,8 @@ const MAX_KEYVALUES = 10
 
 export const PINATA_KEYS = { key: 'pinata-key', secret: 'pinata-secret', jwt: 'pinata.jwt' }
 
-export async function startPinata(): Promise<PinataServer> {
+/** @param blockBytes - the largest file that is one block */
+export async function startPinata(blockBytes = 262_144): Promise<PinataServer> {
   const pins: PinataServer['pins'] = new Map()
   const content: PinataServer['content'] = new Map()
   let count = 0
@@ -79,7 +81,8 @@ export async function startPinata(): Promise<PinataServer> {
       return problem(400, 'INVALID_METADATA_KEYVALUES')
     }
     const wrapped = options.wrapWithDirectory === true
-    const cid = cidOf(wrapped ? Buffer.concat([Buffer.from(filename), file.bytes]) : file.bytes)
+    const isOne = !wrapped && file.bytes.length <= blockBytes
+    const cid = cidOf(isOne ? file.bytes : Buffer.concat([Buffer.from(filename), file.bytes]))
     const date = new Date().toISOString()
     const known = pins.get(cid)
     if (known === undefined) {

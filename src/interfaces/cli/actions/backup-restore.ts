@@ -2,6 +2,7 @@
 import { CairnError, codeOf } from '../../../common/errors.ts'
 import { createLogger } from '../../../common/logger.ts'
 import { count } from '../../../common/plural.ts'
+import { isBackupCid, parseBackupCid } from '../../../services/backup/ipfs-place.ts'
 import type { Restored } from '../../../services/backup/restore.ts'
 import { selectionOf } from '../../backup-selection.ts'
 import type { Client } from '../../client/client.ts'
@@ -14,9 +15,11 @@ import type { Session } from '../session.ts'
 
 export async function restore(
   session: Session,
-  [id = 'newest']: readonly string[],
+  [given = 'newest']: readonly string[],
   options: Options,
 ): Promise<void> {
+  const id = typeof options.cid === 'string' ? parseBackupCid(options.cid) : given
+  const selection = selectionOf(id)
   const client = await session.node().catch((error: unknown) => {
     if (codeOf(error) === 'NO_NODE') return undefined
     throw error
@@ -28,9 +31,11 @@ export async function restore(
   const { dataDir, signal, note } = session
   const loaded = loadConfig(dataDir, session.environment, {})
   const backups = await backupOptions(session, loaded, options)
-  if (backups.plans.length + backups.faults.length === 0) {
+  const { plans, sources = [], faults } = backups
+  const isByCid = selection.id !== undefined && isBackupCid(selection.id)
+  if (!isByCid && plans.length + sources.length + faults.length === 0) {
     throw interfaceError('USAGE', {
-      why: 'No backup destination is configured here: set DATABASE_URL, R2_…, S3_…, GCS_BUCKET_NAME, PINATA_JWT or CAIRN_BACKUP_FOLDER.',
+      why: 'No backup destination is configured here: set DATABASE_URL, R2_…, S3_…, GCS_BUCKET_NAME, PINATA_JWT or CAIRN_BACKUP_FOLDER; or name a backup on IPFS: --cid.',
     })
   }
   const { isOfNoNetwork } = await import('../../../node/network-choice.ts')
@@ -44,7 +49,7 @@ export async function restore(
       dataDir,
       backups,
       logger: createLogger('warn', note, Date.now),
-      selection: selectionOf(id),
+      selection,
       replace: true,
       allowRollback: options.allowRollback === true,
     },

@@ -173,14 +173,19 @@ function configCheck({ dataDir, environment }: Session): { check: Check; loaded?
 async function backupsCheck(session: Session, loaded: LoadedConfig): Promise<Check[]> {
   const { destinationsOf } = await import('../backup-options.ts')
   const configured = await destinationsOf(session, loaded)
-  if (configured.plans.length + configured.faults.length === 0) return []
+  const { plans, sources, faults } = configured
+  if (plans.length + sources.length + faults.length === 0) return []
   const [{ lookAtBackups }, { createLogger }, { systemClock }] = await Promise.all([
     import('../../../node/backup-look.ts'),
     import('../../../common/logger.ts'),
     import('../../../common/clock.ts'),
   ])
   const logger = createLogger('error', session.note, Date.now)
-  return lookAtBackups({ clock: systemClock, logger }, configured, session.signal)
+  return lookAtBackups(
+    { clock: systemClock, logger },
+    { plans: [...plans, ...sources], faults },
+    session.signal,
+  )
 }
 
 async function portChecks({ values }: LoadedConfig): Promise<Check[]> {

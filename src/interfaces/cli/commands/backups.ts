@@ -44,6 +44,7 @@ export function registerBackups({ program, register }: CommandSetup): void {
     new Command('restore')
       .description('bring back what backups hold; without a running node into the data directory')
       .argument('[id]', 'newest, a number, id, name or CID of a backup, or a time', 'newest')
+      .option('--cid <cid>', 'a backup on IPFS, by its CID alone, from any gateway')
       .option('--allow-rollback', 'also behind what is here')
       .option('--new-network', 'also a backup of another network than is here')
       .option('--backup-passphrase-file <file>', 'a file whose first line opens the backups')

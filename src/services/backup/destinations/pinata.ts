@@ -154,7 +154,7 @@ export function createPinataDestination(
   return {
     kind: 'ipfs',
     name: destination,
-    put: async (name, bytes, { signal }) => {
+    put: async (name, bytes, { signal, onPlace }) => {
       objectName(name)
       mustFit(bytes, destination, name)
       const before = await pins(name, signal)
@@ -165,6 +165,7 @@ export function createPinataDestination(
         path = name.replaceAll('/', '_')
         ;({ cid, duplicate } = await upload(name, bytes, path, signal))
       }
+      onPlace?.(path === undefined ? cid : `${cid}/${path}`)
       const link = at(gateway, ['ipfs', cid, ...(path === undefined ? [] : [path])]).href
       await init.onStored?.({ name, cid, link, size: bytes.length, stored: clock.now() }, signal)
       for (const old of new Set(before.map((pin) => pin.cid))) {
@@ -225,29 +226,4 @@ function readPin(row: unknown, destination: string): Pin | undefined {
 export function backupName(now: number): string {
   const [day, time] = new Date(now).toISOString().replace(/[-:]/g, '').split('T')
   return `blockchain_backup_${day}_${time?.slice(0, 6)}`
-}
-
-/**
- * The content of a CID, from a gateway: for a backup of which nothing else is known.
- *
- * @param gateway - `https://gateway.pinata.cloud`, or any other
- * @throws DESTINATION_UNREACHABLE, DESTINATION_REFUSED, DESTINATION_BUSY, OBJECT_NOT_FOUND, DESTINATION_FAILED
- */
-export async function readFromGateway(
-  components: { readonly clock: Pick<Clock, 'now'> },
-  { gateway, cid }: { readonly gateway: URL; readonly cid: string },
-  signal: AbortSignal,
-): Promise<Uint8Array> {
-  const destination = gateway.host
-  if (!CID.test(cid))
-    throw backupError('OBJECT_NOT_FOUND', { destination, name: cid.slice(0, 100) })
-  const http = createHttp(destination)
-  try {
-    const url = at(gateway, ['ipfs', cid])
-    const answer = await http.send({ method: 'GET', url, signal, maxBytes: MAX_OBJECT_BYTES })
-    if (succeeded(answer)) return answer.body
-    throw answerError(answer, { destination, now: components.clock.now(), object: cid })
-  } finally {
-    http.close()
-  }
 }

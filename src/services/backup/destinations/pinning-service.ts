@@ -136,7 +136,7 @@ export function createPinningServiceDestination(
   return {
     kind: 'ipfs',
     name: destination,
-    put: async (name, bytes, { signal }) => {
+    put: async (name, bytes, { signal, onPlace }) => {
       objectName(name)
       mustFit(bytes, destination, name)
       const before = await pins({ object: name, status: everyStatus }, signal)
@@ -157,6 +157,7 @@ export function createPinningServiceDestination(
         if (pin.cid !== cid) throw malformed(destination, 'it pins something else')
         if (pin.status !== 'pinned') await content.connect(pin.delegates, signal)
         await pinned(pin, signal)
+        onPlace?.(cid)
         const link = at(gateway, ['ipfs', cid]).href
         await init.onStored?.({ name, cid, link, size: bytes.length, stored: clock.now() }, signal)
         for (const old of before) {

@@ -350,4 +350,70 @@ describe('backups of a node', () => {
     assert.equal((await find('good words'))?.key.identity, key.identity)
     await assert.rejects(find('other words'), { code: 'BACKUP_PASSPHRASE' })
   })
+  describe('with a passphrase of the configuration', function () {
+    this.timeout(20_000)
+    const slots = (at: MemoryDestination): string[] =>
+      at.puts.filter((name) => name.startsWith('slots/'))
+    const opens = async (at: MemoryDestination, passphrase = 'good words'): Promise<boolean> => {
+      const opener = { passphrase }
+      const found = await findBackups(
+        { destinations: [at], logger: silentLogger },
+        { opener },
+        signal,
+      )
+      return found?.key.identity === key.identity
+    }
+    beforeEach(() => {
+      backups = make([one, two], { passphrase: 'good words' })
+    })
+
+    it('have its slot before the first backup, and say so only then', async () => {
+      await backups.start()
+      assert.ok(backups.status().every(({ passphrase }) => !passphrase))
+      world.clock.time += 1000
+      await until(() => manifests(one).length === 1 && manifests(two).length === 1, 'a backup')
+      for (const at of [one, two]) {
+        assert.equal(slots(at).length, 1)
+        assert.ok(at.puts.indexOf(slots(at)[0] ?? '') < at.puts.indexOf(manifests(at)[0] ?? ''))
+        assert.ok(await opens(at))
+      }
+      assert.ok(backups.status().every(({ passphrase }) => passphrase))
+    })
+
+    it('have it after a stop that came at once', async () => {
+      await backups.start()
+      await backups.stop()
+      for (const at of [one, two]) {
+        assert.equal(slots(at).length, 1)
+        assert.ok(await opens(at))
+      }
+    })
+
+    it('get it at the next start where it could not be put, and say what is wrong', async () => {
+      one.before = (call, name) => {
+        if (call === 'put' && name.startsWith('slots/')) {
+          throw backupError('DESTINATION_REFUSED', { destination: 'one', why: 'no' })
+        }
+      }
+      await backups.start()
+      world.clock.time += 1000
+      await until(() => manifests(one).length === 1, 'a backup all the same')
+      const [first, second] = backups.status()
+      assert.equal(first?.passphrase, false)
+      assert.equal(first.passphraseProblem?.code, 'DESTINATION_REFUSED')
+      assert.equal(second?.passphrase, true)
+      await stop()
+      one.before = () => {}
+      backups = make([one, two], { passphrase: 'good words' })
+      await backups.start()
+      await until(() => backups.status().every(({ passphrase }) => passphrase), 'it is set')
+      assert.ok(await opens(one))
+      assert.equal(slots(two).length, 1, 'where it stands it is not put again')
+      await stop()
+      two.objects.clear()
+      backups = make([one, two], { passphrase: 'good words' })
+      await backups.start()
+      await until(() => slots(two).length === 2, 'put again where it was lost')
+    })
+  })
 })

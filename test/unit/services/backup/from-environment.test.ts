@@ -63,7 +63,7 @@ describe('destinations from the environment', () => {
       RENDER_SERVICE_ID: 'srv-1',
       DATABASE_URL: '  ',
     }
-    assert.deepEqual(destinationsFrom(other), { plans: [], faults: [] })
+    assert.deepEqual(destinationsFrom(other), { plans: [], sources: [], faults: [] })
   })
 
   it('open with what they need and show no secret', async () => {

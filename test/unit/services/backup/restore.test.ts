@@ -10,9 +10,9 @@ import {
   checkNotBehind,
   type Restored,
   restoreBackups,
-  selected,
 } from '../../../../src/services/backup/restore.ts'
 import type { ScratchChain } from '../../../../src/services/backup/scratch.ts'
+import { selected } from '../../../../src/services/backup/selection.ts'
 import { createWriter } from '../../../../src/services/backup/writer.ts'
 import { type BackupWorld, createBackupWorld, key } from '../../../helpers/backup-world.ts'
 import { seedOf } from '../../../helpers/chain-node.ts'
@@ -245,7 +245,7 @@ describe('restoring', () => {
     await save('second')
     const found = (await find([s3])) ?? assert.fail()
     const named = (selection: Parameters<typeof selected>[1]) =>
-      selected(found, selection).map(({ manifest }) => manifest.name)
+      selected(found.backups, selection).map(({ manifest }) => manifest.name)
     assert.deepEqual(named({}), ['second', 'first'])
     assert.deepEqual(named({ id: '0' }), ['first'])
     assert.deepEqual(named({ id: 'second' }), ['second'])
