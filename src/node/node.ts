@@ -363,7 +363,12 @@ async function assemble(
     devices: access.devices,
     grants: access.grants,
     holders: access.holders,
-    recovery: createRecoveryKit({ store, secret: keys.recoverySecret, user: () => chain.user }),
+    recovery: createRecoveryKit({
+      store,
+      secret: keys.recoverySecret,
+      user: () => chain.user,
+      events,
+    }),
     keys: ground.keystore,
     peers: createPeersView({ peers: network.peers, directory }, params),
     content: createPublicContent({ store, content, broker: transfer.broker }, params),

@@ -24,6 +24,8 @@ export interface People {
   devices(): PersonEntry[]
   /** Records about people and their keys, in chain order, pending last. */
   peopleRecords(): StoredRecord[]
+  /** Those of one user, and the user's own `user.create`; the others are not decoded. */
+  peopleRecordsOf(user: UserId): StoredRecord[]
 }
 
 export function createPeople({
@@ -44,6 +46,9 @@ export function createPeople({
   )
   const allPeople = db.prepare<StoredRow>(
     `SELECT ${STORED_COLUMNS} WHERE type IN ${PEOPLE_TYPES} ${CHAIN_ORDER}`,
+  )
+  const oneUser = db.prepare<StoredRow>(
+    `SELECT ${STORED_COLUMNS} WHERE type IN ${PEOPLE_TYPES} AND user = ? ${CHAIN_ORDER}`,
   )
   const personsBy = (keyOf: (person: PersonEntry) => string | undefined): PersonEntry[] => {
     const found = new Map<string, PersonEntry>()
@@ -76,6 +81,7 @@ export function createPeople({
       })
     },
     peopleRecords: () => allPeople.all().map(records.stored),
+    peopleRecordsOf: (user) => oneUser.all(user).map(records.stored),
   }
 }
 

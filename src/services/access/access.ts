@@ -7,10 +7,12 @@ import { createKeySharing } from '../people/key-sharing.ts'
 import { createKeyring, type KeyringComponents } from '../people/keyring.ts'
 import { createFileKeys, type FileKeys } from './file-keys.ts'
 import { createFileSecrets } from './file-secrets.ts'
+import { createKeyCopies } from './key-copies.ts'
 import { createKeyExchange, type KeyExchange, type KeyExchangeComponents } from './key-exchange.ts'
 import { createOpening } from './opening.ts'
 
-export interface AccessComponents extends Omit<KeyExchangeComponents, 'keys' | 'secret'> {
+export interface AccessComponents
+  extends Omit<KeyExchangeComponents, 'keys' | 'copies' | 'secret'> {
   /** X25519 secrets that are on this device. */
   readonly secrets: KeyringComponents['secrets']
 }
@@ -32,9 +34,10 @@ export function createAccess(
   const { store, records, directory, secrets, self, events, clock, logger } = components
   const user = (): UserId | undefined => self.user()
   const keyring = createKeyring({ store, events, secrets, user }, init)
-  const keys = createFileKeys({ store, keyring, self, clock }, init)
+  const copies = createKeyCopies({ store, events })
+  const keys = createFileKeys({ store, keyring, copies, self, clock }, init)
   const sharing = createKeySharing({ store, records, keyring, self, events, clock, logger }, init)
-  const exchange = createKeyExchange({ ...components, keys, secret: secrets.device }, init)
+  const exchange = createKeyExchange({ ...components, keys, copies, secret: secrets.device }, init)
   return {
     keys,
     grants: exchange.grants,

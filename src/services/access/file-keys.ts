@@ -21,11 +21,13 @@ import { serviceError } from '../errors.ts'
 import { fileError } from '../files/errors.ts'
 import type { SealedPart, VersionKeys } from '../files/secrets.ts'
 import type { Keyring } from '../people/keyring.ts'
+import type { KeyCopies } from './key-copies.ts'
 import { openKey, sealKey, sealPurposes } from './seals.ts'
 
 export interface FileKeysComponents {
   readonly store: Pick<ChainStore, 'projections'>
   readonly keyring: Keyring
+  readonly copies: KeyCopies
   readonly self: { readonly device: DeviceId; user(): UserId | undefined }
   readonly clock: Pick<Clock, 'randomBytes'>
 }
@@ -55,7 +57,7 @@ interface Candidate {
 const MAX_CACHED = 4096
 
 export function createFileKeys(
-  { store, keyring, self, clock }: FileKeysComponents,
+  { store, keyring, copies, self, clock }: FileKeysComponents,
   init: { readonly network: NetworkId },
 ): FileKeys {
   const purposes = sealPurposes(init.network)
@@ -105,12 +107,7 @@ export function createFileKeys(
       const { to, metadataKey, user } = record.body
       yield { to, sealed: metadataKey, purpose: purposes.grant(file, user) }
     }
-    for (const { record } of store.projections.peopleRecords()) {
-      if (record.type !== 'key.copy') continue
-      for (const copy of record.body.copies) {
-        if (copy.type === 'metadata' && copy.version === identity) yield { ...copy, purpose }
-      }
-    }
+    for (const { copy } of copies.of(owner, identity)) yield { ...copy, purpose }
     for (const entry of heldKeys(file, version)) {
       yield { to: keyring.device.publicKey, sealed: entry.metadataKey, purpose }
     }

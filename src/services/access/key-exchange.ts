@@ -15,6 +15,7 @@ import type { FileKeys } from './file-keys.ts'
 import { createGrants, type GrantsService } from './grants.ts'
 import { createHolders, type HoldersService } from './holders.ts'
 import { createKeyCheck } from './key-check.ts'
+import type { KeyCopies } from './key-copies.ts'
 import { createReading, type ReadingComponents, type ReadingService } from './reading.ts'
 import { createReleasing } from './releasing.ts'
 import { openKey, sealKey, sealPurposes } from './seals.ts'
@@ -25,6 +26,7 @@ export interface KeyExchangeComponents {
   readonly store: ChainStore
   readonly records: Publisher
   readonly keys: FileKeys
+  readonly copies: KeyCopies
   /** X25519 secret of this device. */
   readonly secret: Uint8Array
   readonly people: Pick<Gate, 'userOf' | 'isRevoked'>
@@ -52,11 +54,11 @@ export function createKeyExchange(
   components: KeyExchangeComponents,
   init: { readonly network: NetworkId },
 ): KeyExchange {
-  const { store, records, keys, secret, people, directory, self, events, clock, logger } =
+  const { store, records, keys, copies, secret, people, directory, self, events, clock, logger } =
     components
   const { content, ask, connected } = components
   const purposes = sealPurposes(init.network)
-  const supply = createSupply({ store, keys, purposes, clock })
+  const supply = createSupply({ store, keys, copies, purposes, clock })
   return {
     grants: createGrants({ store, records, directory, keys, purposes, self, clock }),
     holders: createHolders({ store, records, directory, supply, self }),

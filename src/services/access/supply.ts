@@ -17,11 +17,11 @@ import type { Clock } from '../../common/clock.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { VersionRecord } from '../../storage/projections.ts'
 import type { FileKeys } from './file-keys.ts'
+import type { KeyCopies, MetadataCopy } from './key-copies.ts'
 import { type SealPurposes, sealKey } from './seals.ts'
 
 export type HolderReference = Pick<RecordBody<'holder.add'>, 'device' | 'admission'>
 type HolderKeys = RecordBody<'holder.add'>['keys']
-type MetadataCopy = Extract<RecordBody<'key.copy'>['copies'][number], { type: 'metadata' }>
 
 export interface Supply {
   /** Both keys of each version that this device can open, sealed to a device's encryption key. */
@@ -39,11 +39,12 @@ export interface Supply {
 export interface SupplyComponents {
   readonly store: Pick<ChainStore, 'state' | 'projections'>
   readonly keys: Pick<FileKeys, 'contentKeyOf' | 'metadataKeyOf'>
+  readonly copies: KeyCopies
   readonly purposes: SealPurposes
   readonly clock: Pick<Clock, 'now'>
 }
 
-export function createSupply({ store, keys, purposes, clock }: SupplyComponents): Supply {
+export function createSupply({ store, keys, copies, purposes, clock }: SupplyComponents): Supply {
   const { state, projections } = store
 
   const keysFor: Supply['keysFor'] = async (owner, versions, encryptionKey) => {
@@ -122,18 +123,9 @@ export function createSupply({ store, keys, purposes, clock }: SupplyComponents)
       return grant.expires === null || clock.now() <= grant.expires
     })
 
-  /** The versions whose metadata key each user was given: with the grant, or in copies of later ones. */
-  const copiedTo = (): Map<RecordId, Uint8Array[]> => {
-    const copies = new Map<RecordId, Uint8Array[]>()
-    for (const { record, outcome } of projections.peopleRecords()) {
-      if (record.type !== 'key.copy' || outcome === 'rejected') continue
-      for (const copy of record.body.copies) {
-        if (copy.type !== 'metadata') continue
-        copies.set(copy.version, [...(copies.get(copy.version) ?? []), copy.to])
-      }
-    }
-    return copies
-  }
+  /** The keys to which the metadata key of a version was sealed in copies. */
+  const copiedTo = (owner: UserId, version: RecordId): Uint8Array[] =>
+    copies.of(owner, version).flatMap(({ copy, refused }) => (refused ? [] : copy.to))
 
   /** Whether a version came after the grant with other keys: those of the grant's time open it otherwise. */
   const isNewGeneration = async (
@@ -159,23 +151,22 @@ export function createSupply({ store, keys, purposes, clock }: SupplyComponents)
   ): Promise<Statement[]> => {
     const standing = grantees(file, owner)
     if (standing.length === 0 || versions.length === 0) return []
-    const given = copiedTo()
-    const copies: MetadataCopy[] = []
+    const lacking: MetadataCopy[] = []
     for (const { user, grant } of standing) {
       const to = readUserKeys(state, user).at(-1)
       const stored = projections.grantsOf(file).find((each) => each.grant.record.identity === grant)
       if (to === undefined || stored === undefined) continue
       const known = readUserKeys(state, user)
       for (const version of versions) {
-        const has = given
-          .get(version.identity)
-          ?.some((copy) => known.some((key) => equalBytes(key, copy)))
-        if (has === true) continue
+        const has = copiedTo(owner, version.identity).some((copy) =>
+          known.some((key) => equalBytes(key, copy)),
+        )
+        if (has) continue
         if (!(await isNewGeneration(file, version, stored.grant.record.time))) continue
         const key = await keys.metadataKeyOf(version)
         if (key === undefined) continue
         const purpose = purposes.metadataKey(owner, version.body.root)
-        copies.push({
+        lacking.push({
           type: 'metadata',
           version: version.identity,
           to,
@@ -184,8 +175,8 @@ export function createSupply({ store, keys, purposes, clock }: SupplyComponents)
       }
     }
     const statements: Statement[] = []
-    for (let at = 0; at < copies.length; at += MAX_SEALS) {
-      statements.push({ type: 'key.copy', body: { copies: copies.slice(at, at + MAX_SEALS) } })
+    for (let at = 0; at < lacking.length; at += MAX_SEALS) {
+      statements.push({ type: 'key.copy', body: { copies: lacking.slice(at, at + MAX_SEALS) } })
     }
     return statements
   }

@@ -29,7 +29,7 @@ const RANK_MS = 5_000
 const MAX_EARLIER = 16
 
 export interface KeySharingComponents {
-  readonly store: Pick<ChainStore, 'state' | 'projections'>
+  readonly store: Pick<ChainStore, 'state' | 'projections' | 'record'>
   readonly records: { publish(statement: Statement): Promise<SignedRecord> }
   readonly keyring: Keyring
   readonly self: { readonly device: DeviceId; user(): UserId | undefined }
@@ -82,11 +82,8 @@ export function createKeySharing(
   /** Revocations by this user: in chain order, pending last; those that were refused left out. */
   const revocationsOf = (user: UserId): StoredRecord[] =>
     store.projections
-      .peopleRecords()
-      .filter(
-        ({ record, outcome }) =>
-          record.type === 'device.revoke' && record.user === user && outcome !== 'rejected',
-      )
+      .peopleRecordsOf(user)
+      .filter(({ record, outcome }) => record.type === 'device.revoke' && outcome !== 'rejected')
 
   const revokedOf = (user: UserId): Set<DeviceId> =>
     new Set(
@@ -100,8 +97,7 @@ export function createKeySharing(
     const sealed = new Set<string>()
     const note = (key: Uint8Array, to: Uint8Array): void => void sealed.add(nameOf(key, to))
     // Also what the rules refused: it is opened all the same.
-    for (const { record } of store.projections.peopleRecords()) {
-      if ((record.user ?? record.identity) !== user) continue
+    for (const { record } of store.projections.peopleRecordsOf(user)) {
       if (record.type === 'user.create') {
         // Whoever made the user made the first key.
         note(record.body.userKey, record.body.encryptionKey)
@@ -119,7 +115,7 @@ export function createKeySharing(
 
   /** The recovery kit's X25519 public key. */
   const kitOf = (user: UserId): Uint8Array | undefined => {
-    for (const { record } of store.projections.peopleRecords()) {
+    for (const { record } of store.projections.peopleRecordsOf(user)) {
       if (record.type === 'user.create' && record.identity === user) return record.body.recovery?.to
     }
     return undefined
@@ -135,7 +131,7 @@ export function createKeySharing(
 
   /** Whether a device was revoked after the newest key was made. What a revoked one made is no new key. */
   const isStale = (user: UserId): boolean => {
-    const own = store.projections.peopleRecords().filter(({ record }) => record.user === user)
+    const own = store.projections.peopleRecordsOf(user)
     const out = revokedOf(user)
     const revoked = own.findLastIndex(
       ({ record, outcome }) => record.type === 'device.revoke' && outcome !== 'rejected',
@@ -228,8 +224,10 @@ export function createKeySharing(
     cancel?.()
     cancel = clock.after(ms, () => void work(ahead))
   }
-  const look = (type: string): void => {
-    if (!WATCHED.has(type)) return
+  const look = (record: SignedRecord): void => {
+    const user = self.user()
+    // What others say of their devices and keys changes nothing here.
+    if (!WATCHED.has(record.type) || (user !== undefined && userOf(record) !== user)) return
     if (running === undefined) later(GATHER_MS, 0)
     else again = true
   }
@@ -238,8 +236,11 @@ export function createKeySharing(
     start: async () => {
       stopped = false
       offs.push(
-        events.on('record:pending', ({ record }) => look(record.type)),
-        events.on('record:confirmed', ({ type }) => look(type)),
+        events.on('record:pending', ({ record }) => look(record)),
+        events.on('record:confirmed', ({ record, type }) => {
+          const stored = WATCHED.has(type) ? store.record(record) : undefined
+          if (stored !== undefined) look(stored.record)
+        }),
       )
       later(GATHER_MS, 0)
     },
@@ -255,6 +256,10 @@ export function createKeySharing(
       await work(0)
     },
   }
+}
+
+function userOf(record: SignedRecord): UserId {
+  return record.user ?? record.identity
 }
 
 function nameOf(key: Uint8Array, to: Uint8Array): string {

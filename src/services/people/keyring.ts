@@ -5,6 +5,7 @@
  * A sealed secret is believed only when its public half is the one that it says, whoever sealed it.
  */
 import type { NetworkId, UserId } from '../../chain/ids.ts'
+import type { SignedRecord } from '../../chain/record.ts'
 import { readUserKeys } from '../../chain/state/users.ts'
 import { equalBytes, toHex } from '../../common/bytes.ts'
 import { publicKeyOf } from '../../common/crypto.ts'
@@ -14,7 +15,7 @@ import { openKey, sealPurposes } from '../access/seals.ts'
 import type { NodeEvents } from '../events.ts'
 
 export interface KeyringComponents {
-  readonly store: Pick<ChainStore, 'projections' | 'state'>
+  readonly store: Pick<ChainStore, 'projections' | 'state' | 'record'>
   readonly events: Events<NodeEvents>
   /** X25519 secrets of this device: its own; the user's first, if it was made here; the recovery kit's, if it is here. */
   readonly secrets: {
@@ -70,16 +71,20 @@ export function createKeyring(
   }
 
   let stale = true
-  const look = (type: string): void => {
-    if (CARRIERS.has(type)) stale = true
+  const look = (record: SignedRecord | undefined): void => {
+    if (record === undefined || !CARRIERS.has(record.type)) return
+    const self = user()
+    // Others' secrets are none of this device's, and there may be many others.
+    if (self === undefined || (record.user ?? record.identity) === self) stale = true
   }
-  events.on('record:pending', ({ record }) => look(record.type))
-  events.on('record:confirmed', ({ type }) => look(type))
+  events.on('record:pending', ({ record }) => look(record))
+  events.on('record:confirmed', ({ record, type }) => {
+    if (CARRIERS.has(type)) look(store.record(record)?.record)
+  })
 
   /** Each sealed copy of a secret of this user: whose public half it should have, and what it is sealed to. */
   const sealedCopies = function* (self: UserId) {
-    for (const { record } of store.projections.peopleRecords()) {
-      if ((record.user ?? record.identity) !== self) continue
+    for (const { record } of store.projections.peopleRecordsOf(self)) {
       if (record.type === 'user.create' && record.body.recovery !== undefined) {
         yield { key: record.body.userKey, ...record.body.recovery }
       }

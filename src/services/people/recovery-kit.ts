@@ -1,9 +1,12 @@
 /** The recovery kit: 24 words that bring a person back who lost every device. Shown, and tested, on request. */
 import type { UserId } from '../../chain/ids.ts'
+import type { SignedRecord } from '../../chain/record.ts'
 import { equalBytes, utf8 } from '../../common/bytes.ts'
 import { publicKeyOf } from '../../common/crypto.ts'
+import type { Events } from '../../common/events.ts'
 import { recoveryKeys } from '../../common/recovery-keys.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
+import type { NodeEvents } from '../events.ts'
 import { peopleError } from './errors.ts'
 
 export interface RecoveryKit {
@@ -33,25 +36,36 @@ export function createRecoveryKit(components: {
   /** The kit's 32 bytes; undefined: the user was made on another device. */
   readonly secret: () => Uint8Array | undefined
   readonly user: () => UserId | undefined
+  readonly events: Events<NodeEvents>
 }): RecoveryKit {
-  const { store, secret, user } = components
+  const { store, secret, user, events } = components
+  /** What the user said of people and keys, the own `user.create` included. */
+  const own = (): SignedRecord[] => {
+    const self = user()
+    if (self === undefined) return []
+    return store.projections.peopleRecordsOf(self).map(({ record }) => record)
+  }
   const publicKey = (): Uint8Array | undefined => {
-    for (const { record } of store.projections.peopleRecords()) {
-      if (record.type === 'user.create' && record.identity === user()) {
-        return record.body.recoveryKey
-      }
+    for (const record of own()) {
+      if (record.type === 'user.create') return record.body.recoveryKey
     }
     return undefined
   }
-  const cameBack = (): boolean =>
-    store.projections
-      .peopleRecords()
-      .some(
-        ({ record }) =>
-          record.type === 'device.add' &&
-          record.user === user() &&
-          record.body.proof.type === 'recovery',
-      )
+  /** Kept until a device comes: each status asks. */
+  let back: boolean | undefined
+  events.on('record:pending', ({ record }) => {
+    if (record.type === 'device.add' && record.user === user()) back = undefined
+  })
+  events.on('record:confirmed', ({ type }) => {
+    if (type === 'device.add' && back === false) back = undefined
+  })
+  const cameBack = (): boolean => {
+    if (user() === undefined) return false
+    back ??= own().some(
+      (record) => record.type === 'device.add' && record.body.proof.type === 'recovery',
+    )
+    return back
+  }
   return {
     show: async () => {
       const kit = secret()

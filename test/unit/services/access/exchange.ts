@@ -64,12 +64,13 @@ export async function withNetwork(
     const revoked = new Set<DeviceId>()
     const sharers = new Map<DeviceId, Sharer>()
     const exchangeOf = (node: PrivateNode, away: Set<DeviceId>): KeyExchange => {
-      const { store, chain, keys, keyring, events, device, content } = node
+      const { store, chain, keys, copies, keyring, events, device, content } = node
       return createKeyExchange(
         {
           store,
           records: chain,
           keys,
+          copies,
           secret: keyring.device.secret,
           people: {
             userOf: (of) => readDevice(store.state, of)?.user,

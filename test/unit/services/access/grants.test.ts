@@ -29,10 +29,10 @@ const refuses = (call: Promise<unknown>, code: string, says?: RegExp): Promise<v
   })
 
 function supplyingOf(node: Sharer, network: Network): Supplying {
-  const { store, chain, keys, events, device } = node
+  const { store, chain, keys, copies, events, device } = node
   const purposes = sealPurposes(networkIdOf(node.params))
   const { clock } = network
-  const supply = createSupply({ store, keys, purposes, clock })
+  const supply = createSupply({ store, keys, copies, purposes, clock })
   const self = { device, user: () => chain.user }
   return createSupplying({
     store,

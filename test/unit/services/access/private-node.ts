@@ -8,6 +8,7 @@ import { silentLogger } from '../../../../src/common/logger.ts'
 import { recoveryKeys } from '../../../../src/common/recovery-keys.ts'
 import { createFileKeys, type FileKeys } from '../../../../src/services/access/file-keys.ts'
 import { createFileSecrets } from '../../../../src/services/access/file-secrets.ts'
+import { createKeyCopies, type KeyCopies } from '../../../../src/services/access/key-copies.ts'
 import { createOpening, type Opening } from '../../../../src/services/access/opening.ts'
 import { sealKey, sealPurposes } from '../../../../src/services/access/seals.ts'
 import { createDirectory } from '../../../../src/services/explorer/directory.ts'
@@ -36,6 +37,7 @@ export interface PrivateNode extends ChainNode {
   readonly content: TestStore['store']
   readonly keyring: Keyring
   readonly keys: FileKeys
+  readonly copies: KeyCopies
   readonly opening: Opening
   readonly sharing: KeySharing
   readonly devices: DevicesService
@@ -77,7 +79,8 @@ export async function createPrivateNode(name: string, init: PrivateNodeInit): Pr
     { network },
   )
   const self = { device, user }
-  const keys = createFileKeys({ store, keyring, self, clock }, { network })
+  const copies = createKeyCopies({ store, events })
+  const keys = createFileKeys({ store, keyring, copies, self, clock }, { network })
   const opening = createOpening({ store, keys, events, clock, logger: silentLogger })
   const sharing = createKeySharing(
     { store, records: chain, keyring, self, events, clock, logger: silentLogger },
@@ -110,6 +113,7 @@ export async function createPrivateNode(name: string, init: PrivateNodeInit): Pr
     content: test.store,
     keyring,
     keys,
+    copies,
     opening,
     sharing,
     devices: createDevicesService({ store, records: chain, directory, sharing, user }),
