@@ -77,7 +77,7 @@ export function createFigures(
 
   const statuses = (): DestinationStatus[] =>
     backups.status().map((state) => {
-      const { name, kind, lastSaved, lastError, failures, behind } = state
+      const { name, kind, lastSaved, lastError, failures, behind, drilled } = state
       const found = stored.get(name)
       const destination = destinations.find((each) => each.name === name)
       const seen = found?.newest ?? 0
@@ -97,7 +97,10 @@ export function createFigures(
         failures,
         behind,
         verified: proof(state.verified),
-        drilled: proof(state.drilled),
+        drilled:
+          drilled === undefined
+            ? null
+            : { time: drilled.time, code: drilled.code, by: drilled.by ?? null },
         stored: found ?? null,
         written: { backups: state.backups, bytes: state.bytes },
         monthly: destination === undefined ? null : monthly(destination, state.backups),

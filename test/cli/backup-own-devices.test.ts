@@ -47,6 +47,12 @@ describe('backups of several devices of one user', function () {
     await shows(desk, 'of-desk.txt', 'of-laptop.txt')
     await complete(desk)
     assert.equal((await backups(desk)).key, 'none')
+    const verified = await desk.do('backup', 'verify')
+    assert.match(verified, /read and compared with what was written/)
+    assert.match(verified, /NOT CHECKED: that it opens.*on the one that has the recovery kit/)
+    const drill = await desk.run(['backup', 'drill'])
+    assert.equal(drill.code, 1)
+    assert.match(drill.out, /Run "cairn backup drill" on the device of yours that has the recovery/)
     const { words } = await laptop.json<{ words: string[] }>('recovery', 'show', '--yes')
     await Promise.all([laptop.stop(), desk.stop()])
 

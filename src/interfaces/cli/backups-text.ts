@@ -16,7 +16,7 @@ export function backupsText({ destinations, warnings, faults }: BackupsStatus): 
         : `${time(verified.time)}${verified.code === null ? '' : ` ${verified.code}`}`,
       drilled === null
         ? 'never'
-        : `${time(drilled.time)}${drilled.code === null ? '' : ` ${drilled.code}`}`,
+        : `${time(drilled.time)}${drilled.code === null ? '' : ` ${drilled.code}`}${drilled.by === null ? '' : ` by ${printable(drilled.by)}`}`,
       monthly === null ? '-' : `$${monthly.toFixed(monthly < 1 ? 4 : 2)}`,
       each.lastError !== null
         ? `fails (${each.lastError.code})`

@@ -85,7 +85,10 @@ export const BACKUP_ERRORS = {
     says: 'The chain changed again and again while it was backed up. It is tried again by itself.',
   },
   BACKUP_NO_RECIPIENT: {
-    says: 'This device does not know for whom backups are encrypted. Let a device that has the recovery kit write one to {destination} first.',
+    says: 'This device does not know for whom backups are encrypted. Start the device of yours that has the recovery kit: it tells the others by itself.',
+  },
+  BACKUP_DRILL_KEY: {
+    says: 'This device has no key of the backups, so it cannot restore them for practice. Run "cairn backup drill" on the device of yours that has the recovery kit; this one learns of it at {destination}.',
   },
   BACKUP_NONE: { says: 'There is no such backup at any destination: {wanted}.' },
   BACKUP_UNREADABLE: {

@@ -21,8 +21,12 @@ export interface DestinationStatus {
   readonly behind: boolean
   /** When it was last read and compared; `code` says what was wrong. */
   readonly verified: { readonly time: number; readonly code: string | null } | null
-  /** When it was last restored for practice. */
-  readonly drilled: { readonly time: number; readonly code: string | null } | null
+  /** When it was last restored for practice, and the name of the device that did it, where that was another one. */
+  readonly drilled: {
+    readonly time: number
+    readonly code: string | null
+    readonly by: string | null
+  } | null
   /** What stands there, as far as it was looked at. */
   readonly stored: {
     readonly backups: number

@@ -13,6 +13,8 @@ export interface Proof {
   readonly code: string | null
   /** The backup that was verified. */
   readonly object?: string
+  /** The name of another device that did it; missing: this one. */
+  readonly by?: string
 }
 
 export interface Proofs {

@@ -1,13 +1,16 @@
 /** The proof of one destination's backups, on request and by itself: verified daily, restored for practice weekly. */
+import { deviceKeyOf } from '../../chain/ids.ts'
 import type { NetworkParams } from '../../chain/params.ts'
 import type { Clock } from '../../common/clock.ts'
 import { codeOf, messageOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/logger.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { Verifier } from '../chain/intake.ts'
+import type { Signer } from '../chain/own-records.ts'
 import type { Destination } from './destination.ts'
 import type { DestinationQueue } from './destination-queue.ts'
 import { type Drilled, drillDestination } from './drill.ts'
+import { othersDrill, tellDrill } from './drill-notice.ts'
 import { backupError } from './errors.ts'
 import type { ProofKind, Proofs } from './proofs.ts'
 import type { Owner } from './standing.ts'
@@ -15,6 +18,8 @@ import { type Verified, verifyDestination } from './verify.ts'
 
 const VERIFY_MS = 86_400_000
 const DRILL_MS = 604_800_000
+/** Milliseconds between two looks at what other devices have practised. */
+const LEARN_MS = 3_600_000
 
 export interface Prover {
   /** @param object - one backup; default: the newest */
@@ -31,6 +36,7 @@ export function createProver(
     readonly owner: Owner
     readonly proofs: Proofs
     readonly store: ChainStore
+    readonly signer: Signer
     readonly verifier: Verifier
     readonly clock: Clock
     readonly logger: Logger
@@ -41,13 +47,15 @@ export function createProver(
     readonly scratchPath?: (() => { readonly path: string; remove(): void }) | undefined
   },
 ): Prover {
-  const { destination, queue, owner, proofs, store, verifier, clock } = components
+  const { destination, queue, owner, proofs, store, signer, verifier, clock } = components
   const logger = components.logger.child('backup')
 
   const verify = async (signal: AbortSignal, object?: string): Promise<Verified> => {
     const user = owner.user()
     if (user === undefined) throw backupError('BACKUP_NOT_READY')
-    const about = { network: owner.network, user, key: owner.key, object }
+    const recipient = owner.key?.recipient ?? (await owner.vouched?.())?.recipient
+    const { network, key } = owner
+    const about = { network, user, key, recipient, chain: store, object }
     const verified = await verifyDestination(destination, about, signal).catch(
       async (error: unknown) => {
         const code = codeOf(error)
@@ -72,7 +80,21 @@ export function createProver(
     return verified
   }
 
+  /** Says it at the destination, for devices that cannot; what was practised stays so when that fails. */
+  const tell = async (code: string | null, signal: AbortSignal): Promise<void> => {
+    const user = owner.user()
+    const device = deviceKeyOf(signer.device)
+    if (user === undefined || device === undefined) return
+    const about = { network: owner.network, user, device, time: clock.now(), code }
+    await tellDrill(destination, about, signer.sign, signal).catch((error: unknown) => {
+      logger.debug('A restore for practice was not told of', { code: codeOf(error) })
+    })
+  }
+
   const drill = async (signal: AbortSignal): Promise<Drilled> => {
+    if (owner.key === undefined) {
+      throw backupError('BACKUP_DRILL_KEY', { destination: destination.name })
+    }
     const { path, remove } = init.scratchPath?.() ?? { path: ':memory:', remove: () => {} }
     try {
       const drilled = await drillDestination(
@@ -81,11 +103,13 @@ export function createProver(
         signal,
       )
       proofs.set(destination, 'drilled', { time: clock.now(), code: null })
+      await tell(null, signal)
       logger.info('A backup was restored for practice', { ...drilled })
       return drilled
     } catch (error) {
       if (!signal.aborted) {
         proofs.set(destination, 'drilled', { time: clock.now(), code: codeOf(error) })
+        await tell(codeOf(error), signal)
       }
       throw error
     } finally {
@@ -93,15 +117,36 @@ export function createProver(
     }
   }
 
+  let learntAt = Number.NEGATIVE_INFINITY
   const isDue = (kind: ProofKind, every: number): boolean =>
     clock.now() - (proofs.get(destination, kind)?.time ?? 0) >= every
+
+  /** What other devices of the user say that they practised. */
+  const learn = async (signal: AbortSignal): Promise<void> => {
+    const user = owner.user()
+    if (user === undefined || clock.now() - learntAt < LEARN_MS) return
+    learntAt = clock.now()
+    const found = await othersDrill(
+      { destination, store },
+      { network: owner.network, user, device: signer.device, now: clock.now() },
+      signal,
+    )
+    const known = proofs.get(destination, 'drilled')
+    if (found === undefined || found.time <= (known?.time ?? 0)) return
+    // What failed elsewhere is tried here, where that is possible.
+    if (found.code !== null && owner.key !== undefined) return
+    proofs.set(destination, 'drilled', found)
+  }
 
   return {
     verify,
     drill,
     prove: async (signal) => {
-      if (queue.state().lastSaved === undefined) return
+      // Nothing was saved because nothing was new: the backup of before is there.
+      const { lastSaved, behind } = queue.state()
+      if (lastSaved === undefined && behind) return
       if (isDue('verified', VERIFY_MS)) await verify(signal)
+      if (owner.key === undefined || isDue('drilled', DRILL_MS)) await learn(signal)
       if (owner.key === undefined || !isDue('drilled', DRILL_MS)) return
       await drill(signal).catch((error: unknown) => {
         signal.throwIfAborted()

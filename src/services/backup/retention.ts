@@ -10,6 +10,7 @@ import type { NetworkId, UserId } from '../../chain/ids.ts'
 import type { Clock } from '../../common/clock.ts'
 import { type CatalogEntry, newestFirst, readCatalog, readSegmentList } from './catalog.ts'
 import type { Destination, DestinationKind } from './destination.ts'
+import { isDrillNotice } from './drill-notice.ts'
 import { folderOf, type Manifest, manifestNumber, segmentName } from './manifest.ts'
 
 /** A backup is kept when one of these wants it. */
@@ -142,6 +143,7 @@ export function createCleaner(
       const unnamed = objects.filter(
         ({ name }) =>
           !named.has(name) &&
+          !isDrillNotice(name) &&
           manifestNumber(name) === undefined &&
           mineFolders.has(name.slice(0, name.lastIndexOf('/') + 1)),
       )

@@ -1,5 +1,6 @@
 /** The proof that a backup is there: all its objects read from the destination itself, compared, and opened. */
 import type { NetworkId, UserId } from '../../chain/ids.ts'
+import type { ChainStore } from '../../storage/chain-store.ts'
 import {
   forEach,
   newestFirst,
@@ -12,6 +13,7 @@ import {
 import type { Destination } from './destination.ts'
 import { backupError } from './errors.ts'
 import type { BackupKey } from './keys.ts'
+import { checkLine } from './line-check.ts'
 import { type Manifest, segmentName } from './manifest.ts'
 import { openPerson } from './person.ts'
 import { openSegment } from './segment.ts'
@@ -24,7 +26,10 @@ export interface Verified {
   readonly height: number
   readonly objects: number
   readonly bytes: number
-  /** Whether the objects were decrypted and their blocks hashed; without the key they are only compared. */
+  /**
+   * Whether the objects were decrypted and their blocks hashed. Without the key they are compared with what the signed
+   * manifest says, and the manifest with the chain that is here; that they open, and what is in them, is not known then.
+   */
   readonly opened: boolean
   /** None: everything is as it was written. */
   readonly problems: readonly Problem[]
@@ -41,6 +46,10 @@ export async function verifyDestination(
     readonly network: NetworkId
     readonly user: UserId
     readonly key: BackupKey | undefined
+    /** For whom it has to be encrypted, where that is known. */
+    readonly recipient: string | undefined
+    /** What is here, to compare with. */
+    readonly chain: Pick<ChainStore, 'block'>
     /** One backup by its object; default: the newest. */
     readonly object?: string | undefined
   },
@@ -64,7 +73,11 @@ export async function verifyDestination(
   const problems: Problem[] = []
   let objects = 1
   let bytes = newest.bytes.length
-  const checks = await checksOf(destination, newest, init.key, signal).catch((error: unknown) => {
+  if (init.recipient !== undefined && init.recipient !== newest.recipient) {
+    const other = backupError('BACKUP_KEY_OTHER', { name: newest.object })
+    problems.push(problemOf(destination, newest.object, other))
+  }
+  const checks = await checksOf(destination, newest, init, signal).catch((error: unknown) => {
     signal.throwIfAborted()
     problems.push(problemOf(destination, newest.sealed?.name ?? newest.object, error))
     return []
@@ -73,8 +86,9 @@ export async function verifyDestination(
     checks,
     async ({ name, check }) => {
       try {
-        bytes += await check()
-        objects += 1
+        const size = await check()
+        bytes += size
+        if (size > 0) objects += 1
       } catch (error) {
         signal.throwIfAborted()
         problems.push(problemOf(destination, name, error))
@@ -107,12 +121,22 @@ interface Check {
 async function checksOf(
   destination: Destination,
   manifest: Manifest,
-  key: BackupKey | undefined,
+  {
+    key,
+    chain,
+  }: { readonly key: BackupKey | undefined; readonly chain: Pick<ChainStore, 'block'> },
   signal: AbortSignal,
 ): Promise<Check[]> {
   const opener = key?.recipient === manifest.recipient ? key : undefined
   const list = await readSegmentList(destination, manifest, signal)
-  const checks: Check[] = list.map((entry) => {
+  const line: Check = {
+    name: manifest.object,
+    check: async () => {
+      checkLine(manifest, list, chain)
+      return 0
+    },
+  }
+  const segments = list.map((entry): Check => {
     const name = segmentName(manifest, entry)
     const check = async (): Promise<number> => {
       const object = { name, sha256: entry.sha256 }
@@ -126,6 +150,7 @@ async function checksOf(
     return { name, check }
   })
   const { person } = manifest
+  const checks = [line, ...segments]
   if (person === null) return checks
   const check = async (): Promise<number> => {
     const bytes = await readObject(destination, person, signal)

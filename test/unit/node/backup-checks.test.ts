@@ -15,7 +15,7 @@ const good: DestinationStatus = {
   failures: 0,
   behind: false,
   verified: { time: NOW, code: null },
-  drilled: { time: NOW, code: null },
+  drilled: { time: NOW, code: null, by: null },
   stored: { backups: 1, bytes: 10, average: 10, seen: NOW, newest: NOW },
   written: { backups: 1, bytes: 10 },
   monthly: 0,
@@ -72,7 +72,7 @@ describe('what the doctor says of backups', () => {
   it('what was never read or practised, or went wrong', () => {
     assert.match(one({ drilled: null }).says, /never restored/)
     assert.match(one({ verified: null }).says, /never verified/)
-    const bad = one({ drilled: { time: NOW, code: 'BACKUP_DIFFERS' } })
+    const bad = one({ drilled: { time: NOW, code: 'BACKUP_DIFFERS', by: null } })
     assert.equal(bad.result, 'failed')
     assert.match(bad.remedy ?? '', /cairn backup drill/)
     assert.match(one({ newest: null, behind: true }).says, /on its way/)
@@ -88,8 +88,21 @@ describe('what the doctor says of backups', () => {
     assert.ok(near.every(({ name }) => name !== 'clock'))
   })
 
-  it('a device without the key can only write', () => {
-    const [found] = backupChecks(status({ key: 'none' }), NOW)
-    assert.match(found?.says ?? '', /No key/)
+  it('a device without the key writes and compares, and others practise', () => {
+    const checks = (drilled: DestinationStatus['drilled']) =>
+      backupChecks(status({ key: 'none', destinations: [{ ...good, drilled }] }), NOW)
+    const fine = checks({ time: NOW, code: null, by: 'laptop' })
+    assert.deepEqual(
+      fine.map(({ result, remedy }) => [result, remedy]),
+      [
+        ['ok', null],
+        ['ok', null],
+      ],
+    )
+    assert.match(fine[0]?.says ?? '', /cannot open them/)
+    assert.match(fine[1]?.says ?? '', /restored for practice by laptop/)
+    const never = checks(null)[1]
+    assert.equal(never?.result, 'warning')
+    assert.match(never?.remedy ?? '', /On the device of yours that has the recovery kit/)
   })
 })

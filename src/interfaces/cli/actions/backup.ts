@@ -15,6 +15,9 @@ import { newPassphrase } from '../passphrase.ts'
 import type { Options } from '../register.ts'
 import type { Session } from '../session.ts'
 
+/** What a device without the key says of what it verified. */
+const NOT_OPENED =
+  '  NOT CHECKED: that it opens, and what is in it. This device has no key of the backups; do it on the one that has the recovery kit: cairn backup verify'
 /** A destination may be slow, and a restore for practice large. */
 const PATIENT = { answerMs: Number.POSITIVE_INFINITY }
 
@@ -79,10 +82,11 @@ export async function verify(session: Session, id: string | undefined): Promise<
   const path = `/api/v1/backups/${encodeURIComponent(id ?? 'newest')}/verify`
   await each<Verified>(session, path, undefined, (one) => {
     const { destination, name, height, objects, bytes, opened, problems } = one
-    const how = opened ? 'read, opened and hashed' : 'read and compared (no key here to open them)'
+    const how = opened ? 'read, opened and hashed' : 'read and compared with what was written'
     const head = `${destination}: "${printable(name)}" of block ${height}: ${count(objects, 'object')}, ${size(bytes)}, ${how}`
     const found = problems.map(problemText)
-    return { ok: problems.length === 0, text: [head, ...found].join('\n') }
+    const left = opened ? [] : [NOT_OPENED]
+    return { ok: problems.length === 0, text: [head, ...left, ...found].join('\n') }
   })
 }
 

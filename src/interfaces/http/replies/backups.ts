@@ -35,7 +35,13 @@ export const backupReplies = {
     failures: count,
     behind: flag,
     verified: proof(),
-    drilled: proof(),
+    drilled: nullable(
+      object<NonNullable<DestinationStatus['drilled']>>({
+        time,
+        code: nullable(text),
+        by: nullable(text),
+      }),
+    ),
     stored: nullable(
       object<NonNullable<DestinationStatus['stored']>>({
         backups: count,

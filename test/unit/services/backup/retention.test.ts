@@ -121,13 +121,15 @@ describe('cleaning up', () => {
     ])
     assert.ok(one.objects > 5)
     assert.ok(two.objects > 0, 'two at once are no harm')
-    const verified = await verifyDestination(
-      destination,
-      { network: node.chain.network, user: node.chain.user ?? assert.fail(), key },
-      signal,
-    )
+    const about = {
+      network: node.chain.network,
+      user: node.chain.user ?? assert.fail(),
+      key,
+      recipient: key.recipient,
+      chain: node.store,
+    }
+    const verified = await verifyDestination(destination, about, signal)
     assert.deepEqual(verified.problems, [])
-    const about = { network: node.chain.network, user: node.chain.user ?? assert.fail(), key }
     const names = [...destination.objects.keys()].filter((name) => name.endsWith('.manifest'))
     const [object = assert.fail()] = names.sort()
     const older = await verifyDestination(destination, { ...about, object }, signal)
