@@ -371,7 +371,10 @@ async function assemble(
     }),
     keys: ground.keystore,
     peers: createPeersView({ peers: network.peers, directory }, params),
-    content: createPublicContent({ store, content, broker: transfer.broker }, params),
+    content: createPublicContent(
+      { store, content, broker: transfer.broker, events, clock },
+      params,
+    ),
     events,
     status: status.status,
     check: status.check,

@@ -3,20 +3,18 @@
  * one that lets in by invite, who the members are and what they did is theirs. Answers from this device's own data;
  * brings missing bytes of public versions from members, never from elsewhere.
  */
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
 import type { ContentId } from '../chain/ids.ts'
 import type { NetworkParams } from '../chain/params.ts'
-import { DAG_CBOR, DAG_PB } from '../common/dag-cbor.ts'
+import type { Clock } from '../common/clock.ts'
+import { DAG_CBOR } from '../common/dag-cbor.ts'
+import type { Events } from '../common/events.ts'
 import type { Transfer } from '../network/transfer/transfer.ts'
+import type { NodeEvents } from '../services/events.ts'
 import type { ContentBlockstore } from '../storage/blockstore.ts'
 import { readChainBlock } from '../storage/chain-blocks.ts'
 import type { ChainStore } from '../storage/chain-store.ts'
-import { dagBlocks } from '../storage/pins-walk.ts'
-
-/** Public blocks below a root that were found lately; a page is read block by block. */
-const REMEMBERED = 10_000
-/** Files looked through for a block that is no root. */
-const MAX_FILES = 10_000
+import { createPublicBlocks } from './public-blocks.ts'
 
 export interface PublicContent {
   /** Whether the block belongs to a public version that is not removed, or to the chain of an open network. */
@@ -32,28 +30,14 @@ export function createPublicContent(
     readonly store: ChainStore
     readonly content: Pick<ContentBlockstore, 'bytes'>
     readonly broker: Pick<Transfer['broker'], 'retrieve'>
+    readonly events: Events<NodeEvents>
+    readonly clock: Clock
   },
   { admission }: Pick<NetworkParams, 'admission'>,
 ): PublicContent {
-  const { store, content, broker } = components
+  const { store, content, broker, events, clock } = components
   const readChain = (cid: CID): Uint8Array | undefined =>
     admission === 'open' ? readChainBlock(store, cid) : undefined
-  /** Below which root. */
-  const found = new Map<string, ContentId>()
-
-  const remember = (cid: string, root: ContentId): void => {
-    if (found.size >= REMEMBERED) found.clear()
-    found.set(cid, root)
-  }
-  /** Whether it was found below a root that is public still. */
-  const isRemembered = (cid: string): boolean => {
-    const root = found.get(cid)
-    if (root === undefined) return false
-    if (currentVersion(root) !== undefined) return true
-    found.delete(cid)
-    return false
-  }
-
   const read = async (cid: CID): Promise<Uint8Array | undefined> => {
     try {
       return await content.bytes(cid)
@@ -62,20 +46,7 @@ export function createPublicContent(
     }
   }
 
-  /** Below the root of a public version; only roots that are trees are walked. */
-  const isBelowPublicRoot = async (wanted: string): Promise<boolean> => {
-    for (const { record } of store.projections.listFiles({ limit: MAX_FILES })) {
-      if (record.body.visibility !== 'public') continue
-      const root = CID.parse(record.body.root)
-      if (root.code !== DAG_PB) continue
-      for await (const { cid } of dagBlocks(record.body.root, read)) {
-        if (cid.toString() !== wanted) continue
-        remember(wanted, record.body.root)
-        return true
-      }
-    }
-    return false
-  }
+  const blocks = createPublicBlocks({ store, read, events, clock })
 
   const currentVersion = (root: ContentId): { name: string; mediaType: string } | undefined => {
     for (const file of store.projections.filesByRoot(root)) {
@@ -93,9 +64,9 @@ export function createPublicContent(
     isPublic: async (cid) => {
       const text = cid.toV1().toString()
       if (cid.code === DAG_CBOR) return readChain(cid) !== undefined
-      if (isRemembered(text)) return true
       if (currentVersion(text as ContentId) !== undefined) return true
-      return isBelowPublicRoot(text)
+      const roots = await blocks.rootsOf(cid)
+      return roots.some((root) => currentVersion(root) !== undefined)
     },
     describe: (cid) => currentVersion(cid.toV1().toString() as ContentId) ?? null,
     get: async (cid, { signal }) => {

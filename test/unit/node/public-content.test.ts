@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { CID } from 'multiformats/cid'
+import { systemClock } from '../../../src/common/clock.ts'
 import { createPublicContent, type PublicContent } from '../../../src/node/public-content.ts'
 import { dagBlocks } from '../../../src/storage/pins-walk.ts'
 import { type FilesNode, streamOf, withAdaAndBob } from '../services/files/files-node.ts'
@@ -10,7 +11,12 @@ const signal = new AbortController().signal
 describe('what anybody may read', () => {
   const contentOf = ({ node, store }: FilesNode, admission: 'open' | 'invite'): PublicContent => {
     const broker = { retrieve: () => Promise.reject(new Error('not here')) }
-    return createPublicContent({ store: node.store, content: store, broker }, { admission })
+    const { events, store: chain } = node
+    const clock = systemClock
+    return createPublicContent(
+      { store: chain, content: store, broker, events, clock },
+      { admission },
+    )
   }
   const mine = async (ada: FilesNode, clock: { time: number }): Promise<void> => {
     clock.time += 2000
