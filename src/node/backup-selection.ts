@@ -48,7 +48,7 @@ export async function verifyNamed(
   if (id === undefined || names.includes(id)) {
     return atEach(backups, id, (destination) => backups.verify(destination, signal), signal)
   }
-  const { isCalled } = await import('../services/backup/selection.ts')
+  const { isCalled } = await import('../services/backup/called.ts')
   const listed = (await backups.list(signal)).backups.filter((one) => isCalled(one, id))
   if (listed.length === 0) throw backupError('BACKUP_NONE', { wanted: id })
   return Promise.all(

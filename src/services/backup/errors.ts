@@ -93,6 +93,9 @@ export const BACKUP_ERRORS = {
   BACKUP_NONE: { says: 'There is no such backup at any destination: {wanted}.' },
   BACKUP_UNREADABLE: {
     says: 'There are backups, but none of them can be read ({problems}). No new network is founded in their place; use --new-network if that is what you want.',
+  BACKUP_AMBIGUOUS: {
+    says: '"{wanted}" may mean any of these backups: {candidates}. Say which, by what stands first.',
+  },
   },
   BACKUP_UNREACHABLE: {
     says: 'The backup destinations cannot be reached ({destinations}), so it is not known whether there is something to restore. No new network is founded in its place; use --new-network if that is what you want.',

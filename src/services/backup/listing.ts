@@ -1,18 +1,15 @@
 /** The backups that there are, for people. */
 import type { NetworkId } from '../../chain/ids.ts'
-import { forEach, type Problem, problemOf, readCatalog } from './catalog.ts'
+import { type Called, calledOf, shortNames } from './called.ts'
+import { type CatalogEntry, forEach, type Problem, problemOf, readCatalog } from './catalog.ts'
 import type { Destination, DestinationKind } from './destination.ts'
-import { cidOfObject } from './ipfs-place.ts'
 
 /** One backup at a destination. */
-export interface BackupView {
+export interface BackupView extends Called {
+  /** What means it, or copies of it, and no other: its number, the device's name with it, or its object's id. */
+  readonly id: string
   readonly destination: string
   readonly kind: DestinationKind
-  readonly object: string
-  /** Of the manifest, as IPFS has it. */
-  readonly cid: string
-  readonly number: number
-  readonly name: string
   readonly manual: boolean
   readonly time: number
   readonly height: number
@@ -31,29 +28,30 @@ export async function listBackups(
   network: NetworkId,
   signal: AbortSignal,
 ): Promise<Listing> {
-  const backups: BackupView[] = []
+  const found: CatalogEntry[] = []
   const problems: Problem[] = []
   await forEach(destinations, async (destination) => {
     try {
       const catalog = await readCatalog(destination, { prefix: `${network}/`, signal })
       problems.push(...catalog.problems)
-      for (const { manifest } of catalog.backups) {
-        backups.push({
-          destination: destination.name,
-          kind: destination.kind,
-          object: manifest.object,
-          cid: cidOfObject(manifest.bytes),
-          number: manifest.number,
-          name: manifest.name,
-          manual: manifest.manual === 1,
-          time: manifest.time,
-          height: manifest.height,
-          size: manifest.segments.reduce((sum, { size }) => sum + size, manifest.bytes.length),
-        })
-      }
+      found.push(...catalog.backups)
     } catch (error) {
       signal.throwIfAborted()
       problems.push(problemOf(destination, '', error))
+    }
+  })
+  const names = shortNames(found.map(({ manifest }) => manifest))
+  const backups = found.map(({ destination, manifest }): BackupView => {
+    const { time, height, segments, bytes } = manifest
+    return {
+      ...calledOf(manifest),
+      id: names.get(manifest) ?? manifest.object,
+      destination: destination.name,
+      kind: destination.kind,
+      manual: manifest.manual === 1,
+      time,
+      height,
+      size: segments.reduce((sum, { size }) => sum + size, bytes.length),
     }
   })
   return { backups: backups.sort((a, b) => b.time - a.time), problems }

@@ -62,18 +62,19 @@ export async function list(session: Session): Promise<void> {
   )
   session.result(found, () => {
     const rows = found.items.map((one) => [
-      String(one.number),
+      printable(one.id),
       time(one.time),
       printable(one.name),
       size(one.size),
       String(one.height),
+      printable(one.device),
       one.destination,
       one.kind === 'ipfs' ? one.cid : one.object.slice(one.object.lastIndexOf('/') + 1),
     ])
     const shown =
       rows.length === 0
         ? 'no backups yet; make one with: cairn backup create'
-        : table(['id', 'made', 'name', 'size', 'block', 'at', 'object or CID'], rows)
+        : table(['id', 'made', 'name', 'size', 'block', 'by', 'at', 'object or CID'], rows)
     return [shown, ...found.problems.map(problemText)].join('\n')
   })
 }

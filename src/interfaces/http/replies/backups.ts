@@ -63,6 +63,8 @@ export const backupReplies = {
     destinations: list(ref('BackupDestination')),
   }),
   Backup: object<BackupView>({
+    id: text,
+    device: text,
     destination: text,
     kind,
     object: text,
