@@ -184,7 +184,11 @@ async function judged(
       if (networkIdOf(person.params) !== network || person.user !== user) {
         throw backupError('BACKUP_FORGED', { name: manifest.object })
       }
-      return { network, user, person, key, backups, problems }
+      judgedBy ??= person
+      // A device without the kit cannot say what admits a restored one; others may have written that too.
+      if (person.restore === undefined) continue
+      judgedBy = person
+      break
     } catch (error) {
       signal.throwIfAborted()
       problems.push(problemOf(destination, ref.name, error))
@@ -194,6 +198,8 @@ async function judged(
     name: first.manifest.object,
     why: 'what says whose it is cannot be read',
   })
+  let judgedBy: Person | undefined
   problems.push(problemOf(first.destination, first.manifest.object, none))
   return undefined
 }
+  if (judgedBy !== undefined) return { network, user, person: judgedBy, key, backups, problems }

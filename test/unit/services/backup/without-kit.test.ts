@@ -4,9 +4,12 @@ import { signRecord } from '../../../../src/chain/codec.ts'
 import { deviceIdOf, type NetworkId, type UserId } from '../../../../src/chain/ids.ts'
 import type { UnsignedRecord } from '../../../../src/chain/record.ts'
 import { publicKeyOf, signEd25519 } from '../../../../src/common/crypto.ts'
+import { silentLogger } from '../../../../src/common/logger.ts'
+import { backupRoot } from '../../../../src/common/recovery-keys.ts'
 import { type Backups, createBackups } from '../../../../src/services/backup/backups.ts'
 import { lastFirst, readCatalog } from '../../../../src/services/backup/catalog.ts'
 import { othersDrill, tellDrill } from '../../../../src/services/backup/drill-notice.ts'
+import { findBackups } from '../../../../src/services/backup/find.ts'
 import { backupKeyOfKit } from '../../../../src/services/backup/keys.ts'
 import { signManifest } from '../../../../src/services/backup/manifest.ts'
 import type { Owner } from '../../../../src/services/backup/standing.ts'
@@ -126,6 +129,29 @@ describe('backups on a device without the recovery kit', () => {
     assert.match(work, /BACKUP_DAMAGED .*another work/)
     const { recipient } = backupKeyOfKit(seedOf('other'))
     assert.match((await problemsOf({ recipient }))[0] ?? '', /BACKUP_KEY_OTHER/)
+  })
+
+  it('are no reason to come back without the restore key that others have written', async () => {
+    const root = backupRoot(key.secret, network, user)
+    const vouched = async () => ({ recipient: key.recipient, root })
+    const person = async () => ({ ...(await world.owner.person()), restore: undefined })
+    const other = createMemoryDestination({ name: 'two', kind: 'postgres', now: world.clock.now })
+    const save = (at: MemoryDestination, of: Owner) =>
+      createWriter(world.components, { destination: at, owner: of }).save({
+        name: 'test',
+        manual: true,
+        signal,
+      })
+    const find = (...destinations: MemoryDestination[]) =>
+      findBackups({ destinations, logger: silentLogger }, { opener: { key } }, signal)
+    await save(destination, world.owner)
+    await world.say()
+    await world.mine()
+    await save(other, { ...owner, vouched, person })
+    assert.equal((await find(other))?.person.restore, undefined, 'the kit brings this back')
+    const found = await find(destination, other)
+    assert.deepEqual(found?.person.restore, (await world.owner.person()).restore)
+    assert.equal(found?.backups[0]?.destination, other, 'the newest')
   })
 
   it('BACKUP_DRILL_KEY: are practised by a device with the kit', async () => {
