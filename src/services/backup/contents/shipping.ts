@@ -18,7 +18,7 @@ import { type FileEntry, marksIn, type PackEntry } from './list.ts'
 import type { MarkOf } from './marks.ts'
 import { PACK_BYTES, packBlocks } from './pack.ts'
 import type { Pack } from './shelf.ts'
-import type { Stock } from './stock.ts'
+import type { Entries, Stock } from './stock.ts'
 import type { Root, Wanted } from './wanted.ts'
 
 /** Milliseconds after which it is looked up again what stands there: less than what a clean-up waits (clean.ts). */
@@ -69,6 +69,8 @@ export function createShipping(components: ShippingComponents): Shipping {
   /** Packs that are written anew, and those whose files are not here. */
   let retired: ReadonlySet<string> = new Set()
   const barren = new Set<string>()
+  /** What stands there and in no list yet: the list could not be written. */
+  let unlisted: { readonly entries: Entries; readonly recipient: string } | undefined
 
   const markOfRoot = (root: ContentId): Uint8Array => markOf(digestOf(root))
   const isThere = (root: ContentId, recipient: string): boolean => {
@@ -138,7 +140,13 @@ export function createShipping(components: ShippingComponents): Shipping {
     )
     const [pack] = packs
     if (pack !== undefined) packs[0] = { ...pack, files: joined(alone.map(({ mark }) => mark)) }
-    if (packs.length + files.length > 0) await stock.add({ packs, files }, recipient, signal)
+    if (packs.length + files.length === 0) return
+    unlisted = { entries: { packs, files }, recipient }
+    await list(signal)
+  }
+  const list = async (signal: AbortSignal): Promise<void> => {
+    if (unlisted !== undefined) await stock.add(unlisted.entries, unlisted.recipient, signal)
+    unlisted = undefined
   }
 
   /** Small packs of one size, of which all files are here: these are sent again. */
@@ -195,6 +203,7 @@ export function createShipping(components: ShippingComponents): Shipping {
         await stock.refresh(signal)
         seenAt = clock.now()
       }
+      await list(signal)
       if (needsLook || backlog.overflown) {
         needsLook = false
         await look(recipient, signal)
