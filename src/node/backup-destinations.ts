@@ -6,8 +6,11 @@ import type { Logger } from '../common/logger.ts'
 import type { Destination } from '../services/backup/destination.ts'
 import { createCidFile } from '../services/backup/destinations/cids.ts'
 import { createFolderDestination } from '../services/backup/destinations/folder.ts'
+import type { DestinationPlan } from '../services/backup/from-environment.ts'
 import { isBackupCid } from '../services/backup/ipfs-place.ts'
 import { manifestNumber } from '../services/backup/manifest.ts'
+import { createUnseen } from '../services/backup/unseen.ts'
+import type { ChainStore } from '../storage/chain-store.ts'
 import type { BackupOptions } from './options.ts'
 
 /** Where the CIDs of backups on IPFS are kept in the data directory. */
@@ -78,4 +81,18 @@ export async function openByCid(
   if (id === undefined || fromCid === undefined || !isBackupCid(id)) return []
   const plan = await fromCid(id)
   return [await plan.open({ clock, logger, cidKeepers: [], isRestorePoint: () => false })]
+}
+
+/** Of what only a restore reads, that which the last one did not hear of. */
+export async function openUnseen(
+  components: {
+    readonly clock: Clock
+    readonly logger: Logger
+    readonly store: Pick<ChainStore, 'meta' | 'setMeta'>
+  },
+  sources: readonly DestinationPlan[],
+): Promise<readonly Destination[]> {
+  const unseen = createUnseen(components.store)
+  const plans = sources.filter(unseen.has)
+  return (await openDestinations(components, { plans, faults: [] }, undefined)).destinations
 }

@@ -115,7 +115,11 @@ export function createFigures(
     destinations: statuses,
     warnings: () => {
       const now = clock.now()
-      const found: string[] = []
+      const found = backups
+        .unseen()
+        .map(
+          (name) => `${name} was silent at the restore: what it holds is taken in when it answers.`,
+        )
       for (const { name, passphraseProblem: problem } of backups.status()) {
         if (problem === undefined) continue
         found.push(`The passphrase does not open the backups at ${name} yet: ${problem.message}`)

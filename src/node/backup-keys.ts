@@ -40,19 +40,21 @@ export function createBackupKeys(
     from: async (destinations, signal) => {
       const found = await here()
       if (found !== undefined || passphrase === undefined) return found
-      const { openSlot } = await import('../services/backup/slots.ts')
+      const { openAnySlot } = await import('../services/backup/slots.ts')
       const { boundedCalls } = await import('../services/backup/destination-calls.ts')
       const limit = AbortSignal.any([signal, AbortSignal.timeout(KEY_MS)])
-      for (const destination of destinations) {
-        try {
-          const key = await openSlot(boundedCalls(destination, clock), passphrase, limit)
-          keystore.put('backup', key.secret)
-          return key
-        } catch (error) {
+      try {
+        const bounded = destinations.map((each) => boundedCalls(each, clock))
+        const { key, failures } = await openAnySlot(bounded, passphrase, limit)
+        if (key !== undefined) keystore.put('backup', key.secret)
+        for (const { error } of failures) {
           logger.debug('No key by the passphrase', { code: codeOf(error) })
         }
+        return key
+      } catch (error) {
+        logger.debug('No key by the passphrase', { code: codeOf(error) })
+        return undefined
       }
-      return undefined
     },
   }
 }

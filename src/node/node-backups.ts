@@ -133,7 +133,7 @@ export function createNodeBackups(
   const repair = async (backups: Backups): Promise<void> => {
     const limit = AbortSignal.any([stopping.signal, AbortSignal.timeout(REPAIR_MS)])
     try {
-      const { height, records, sources } = await backups.restore({}, limit)
+      const { height, records, sources } = await backups.restore({}, limit, { inHaste: true })
       const from = sources.map(({ destination }) => destination).join(', ')
       logger.warn('Taken over from backups', { height, records, from })
     } catch (error) {
@@ -167,7 +167,8 @@ export function createNodeBackups(
       for (const { code, message } of options.faults) logger.error(message, { code })
       if (!isConfigured) logger.warn(NOT_CONFIGURED)
       if (options.plans.length === 0) return
-      const { openDestinations } = await import('./backup-destinations.ts')
+      const { openDestinations, openUnseen } = await import('./backup-destinations.ts')
+      const { createLateKeys } = await import('./late-keys.ts')
       const opened = await openDestinations({ clock, logger }, options, init.dataDir, init.listen)
       for (const { code, message } of opened.faults.slice(options.faults.length)) {
         logger.error(message, { code })
@@ -184,7 +185,13 @@ export function createNodeBackups(
         person: components.person,
       }
       const backups = createBackups(
-        { ...components, destinations: opened.destinations, owner },
+        {
+          ...components,
+          destinations: opened.destinations,
+          owner,
+          sources: await openUnseen({ ...components, logger }, options.sources ?? []),
+          onPerson: createLateKeys(components, { network }),
+        },
         {
           params: init.params,
           passphrase: options.given.passphrase,
@@ -265,7 +272,7 @@ export function createNodeBackups(
       const { openByCid } = await import('./backup-destinations.ts')
       const byCid = await openByCid({ clock, logger }, options?.fromCid, selection.id)
       try {
-        return await backups.restore(selection, signal, byCid)
+        return await backups.restore(selection, signal, { more: byCid })
       } finally {
         for (const each of byCid) await each.close()
       }

@@ -9,7 +9,7 @@ import type { RestoredDirectory } from './restoring.ts'
  * @throws as `restoreFirst`
  */
 export async function restoreAtStart(
-  { backups, dataDir, logger, clock }: NodeOptions,
+  { backups, dataDir, logger, clock, peersFile }: NodeOptions,
   signal: AbortSignal,
 ): Promise<RestoredDirectory | undefined> {
   if (backups === undefined) return undefined
@@ -17,5 +17,8 @@ export async function restoreAtStart(
   if (plans.length + sources.length + faults.length === 0) return undefined
   if (!isOfNoNetwork(dataDir)) return undefined
   const { restoreFirst } = await import('./restoring-first.ts')
-  return restoreFirst({ dataDir, logger, backups, ...(clock && { clock }) }, signal)
+  return restoreFirst(
+    { dataDir, logger, backups, peersFile, inHaste: true, ...(clock && { clock }) },
+    signal,
+  )
 }

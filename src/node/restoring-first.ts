@@ -6,12 +6,13 @@
 import { type Clock, systemClock } from '../common/clock.ts'
 import { codeOf } from '../common/errors.ts'
 import type { Logger } from '../common/logger.ts'
+import { readPeersFile } from '../network/peers-file.ts'
 import type { Destination } from '../services/backup/destination.ts'
 import { boundedCalls } from '../services/backup/destination-calls.ts'
 import type { DestinationPlan } from '../services/backup/from-environment.ts'
 import { isBackupCid } from '../services/backup/ipfs-place.ts'
 import { type BackupKey, backupKeyOfKit } from '../services/backup/keys.ts'
-import { openSlot } from '../services/backup/slots.ts'
+import { openAnySlot } from '../services/backup/slots.ts'
 import { openDataDirectory } from '../storage/data-directory.ts'
 import { openKeystore } from '../storage/keystore.ts'
 import { openDestinations } from './backup-destinations.ts'
@@ -21,14 +22,23 @@ import { type RestoredDirectory, type RestoreOptions, restoreDirectory } from '.
 export interface RestoreFirstOptions
   extends Pick<
     RestoreOptions,
-    'dataDir' | 'logger' | 'clock' | 'deviceName' | 'selection' | 'replace' | 'allowRollback'
+    | 'dataDir'
+    | 'logger'
+    | 'clock'
+    | 'deviceName'
+    | 'selection'
+    | 'replace'
+    | 'allowRollback'
+    | 'inHaste'
   > {
   readonly backups: BackupOptions
+  /** What names the network, where something does. */
+  readonly peersFile?: string | undefined
 }
 
 /**
  * @returns undefined: there is nothing to restore
- * @throws DESTINATION_VARIABLE, DESTINATION_SETTING when a destination is configured by half, what
+ * @throws PEERS_FILE, PEERS_FILE_READ, DESTINATION_VARIABLE, DESTINATION_SETTING when a destination is configured by half, what
  *   `restoreDirectory` throws
  */
 export async function restoreFirst(
@@ -37,6 +47,8 @@ export async function restoreFirst(
 ): Promise<RestoredDirectory | undefined> {
   const { backups, clock = systemClock } = options
   const logger = options.logger.child('backup')
+  const { peersFile } = options
+  const wanted = peersFile === undefined ? undefined : await readPeersFile(peersFile, signal)
   const plans = [...backups.plans, ...(await sourcesOf(options))]
   const opened = await openDestinations({ clock, logger }, { ...backups, plans }, undefined)
   try {
@@ -50,7 +62,14 @@ export async function restoreFirst(
     const restore = async (secrets: BackupSecrets): Promise<RestoredDirectory | undefined> => {
       const key = await keyOf(secrets, { destinations, clock }, signal)
       const restored = await restoreDirectory(
-        { ...options, destinations, ...secrets, key, newNetwork: backups.newNetwork ?? false },
+        {
+          ...options,
+          destinations,
+          ...secrets,
+          key,
+          wanted: wanted?.network,
+          newNetwork: backups.newNetwork ?? false,
+        },
         signal,
       )
       keep(options.dataDir, { secrets, key, restored: restored !== undefined, clock, logger })
@@ -90,14 +109,8 @@ async function keyOf(
 ): Promise<BackupKey | undefined> {
   if (kit !== undefined) return backupKeyOfKit(kit)
   if (passphrase === undefined) return undefined
-  for (const destination of destinations) {
-    try {
-      return await openSlot(boundedCalls(destination, clock), passphrase, signal)
-    } catch {
-      signal.throwIfAborted()
-    }
-  }
-  return undefined
+  const bounded = destinations.map((each) => boundedCalls(each, clock))
+  return (await openAnySlot(bounded, passphrase, signal)).key
 }
 
 /**

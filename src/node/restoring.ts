@@ -24,6 +24,7 @@ import { readmit } from '../services/backup/readmission.ts'
 import { checkNotBehind, type Restored, restoreBackups } from '../services/backup/restore.ts'
 import { openScratch, type ScratchChain } from '../services/backup/scratch.ts'
 import { type Selection, selected } from '../services/backup/selection.ts'
+import { createUnseen } from '../services/backup/unseen.ts'
 import { createVerifier } from '../services/verifier.ts'
 import { writeFileAtomic } from '../storage/atomic-file.ts'
 import { type DataDirectory, openDataDirectory } from '../storage/data-directory.ts'
@@ -58,6 +59,13 @@ export interface RestoreOptions {
   readonly replace?: boolean
   /** Lets `replace` go back behind what is there. */
   readonly allowRollback?: boolean
+  /** The only one that counts; default: the one with most work. */
+  readonly wanted?: NetworkId | undefined
+  /**
+   * Restores as soon as one destination has answered and the others had a moment: a node goes on here at once, and
+   * takes in what they hold when they answer.
+   */
+  readonly inHaste?: boolean
   /** Goes on without a backup although there may be one; with `replace`, also to another network. */
   readonly newNetwork?: boolean
 }
@@ -68,6 +76,8 @@ export interface RestoredDirectory extends Restored {
   readonly device: DeviceId
   /** Where what was there before is now. */
   readonly putAside: string | undefined
+  /** Destinations that did not answer: a node that runs here takes in what they hold when they do. */
+  readonly late: readonly string[]
 }
 
 /**
@@ -75,7 +85,7 @@ export interface RestoredDirectory extends Restored {
  *
  * @returns undefined: there is nothing to restore, and a node may start here as it would without backups
  * @throws BACKUP_UNREACHABLE, BACKUP_UNREADABLE, BACKUP_KEY_MISSING, BACKUP_PASSPHRASE, BACKUP_SLOT_MISSING,
- *   BACKUP_NONE, BACKUP_BEHIND, BACKUP_OTHER_NETWORK, BACKUP_NO_PROOF, storage errors; the directory is no network's then
+ *   BACKUP_NONE, BACKUP_BEHIND, BACKUP_NETWORK, BACKUP_OTHER_NETWORK, BACKUP_CLOCK, BACKUP_NO_PROOF, storage errors; the directory is no network's then
  */
 export async function restoreDirectory(
   options: RestoreOptions,
@@ -112,10 +122,18 @@ export async function restoreDirectory(
         { backups, key: found.key },
         signal,
       )
+      const unseen = createUnseen(scratch.store)
+      for (const each of found.unseen) unseen.add(each)
       const device = await settle(directory, found, { ...options, clock, store: scratch.store })
       const { network, user } = found
       logger.warn('Restored from backups', { network, user, device, height: restored.height })
-      return { ...restored, network, user, device, putAside }
+      const late = found.unseen.map(({ name }) => name)
+      if (late.length > 0) {
+        logger.warn('What did not answer is taken in when it does', {
+          destinations: late.join(', '),
+        })
+      }
+      return { ...restored, network, user, device, putAside, late }
     } finally {
       await scratch?.close()
       await verifier.stop()
@@ -126,14 +144,23 @@ export async function restoreDirectory(
 }
 
 async function find(
-  { destinations, key, passphrase, kit, newNetwork, logger }: RestoreOptions,
+  options: RestoreOptions,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Found | undefined> {
+  const { destinations, key, passphrase, kit, newNetwork, logger } = options
   const opener = { key: key ?? (kit === undefined ? undefined : backupKeyOfKit(kit)), passphrase }
   const bounded = destinations.map((each) => boundedCalls(each, clock))
   try {
-    return await findBackups({ destinations: bounded, logger }, { opener }, signal)
+    return await findBackups(
+      { destinations: bounded, logger },
+      {
+        opener,
+        network: options.wanted,
+        patience: options.inHaste === true ? { clock } : undefined,
+      },
+      signal,
+    )
   } catch (error) {
     signal.throwIfAborted()
     if (newNetwork !== true) throw error

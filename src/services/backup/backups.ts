@@ -19,7 +19,9 @@ import type { Destination } from './destination.ts'
 import { boundedCalls } from './destination-calls.ts'
 import type { Drilled } from './drill.ts'
 import { backupError } from './errors.ts'
+import { createLate } from './late.ts'
 import { type Listing, listBackups } from './listing.ts'
+import type { Person } from './person.ts'
 import {
   createPlace,
   type DestinationView,
@@ -47,6 +49,10 @@ export interface BackupsComponents extends PlaceComponents {
   readonly destinations: readonly Destination[]
   readonly chain: RestoreTarget['chain']
   readonly events: Events<NodeEvents>
+  /** What only a restore reads, and did not hear of; closed by `stop`. */
+  readonly sources?: readonly Destination[] | undefined
+  /** Told of the user as a backup knows it that was read after the restore. */
+  readonly onPerson?: ((person: Person) => Promise<void>) | undefined
 }
 
 export interface BackupsInit extends PlaceInit {
@@ -85,9 +91,15 @@ export interface Backups extends Startable {
   restore(
     selection: Selection,
     signal: AbortSignal,
-    /** Looked at besides; the caller closes them. */
-    more?: readonly Destination[],
+    how?: {
+      /** Looked at besides; the caller closes them. */
+      readonly more?: readonly Destination[]
+      /** Waits for no destination once there is something to restore; what others hold is taken in later. */
+      readonly inHaste?: boolean
+    },
   ): Promise<Restored>
+  /** Destinations that a restore did not hear of, and whose backups are not known yet. */
+  unseen(): readonly string[]
   /** Removes what retention does not want, now. @throws DESTINATION_UNKNOWN, the errors of destinations */
   prune(destination: string, signal: AbortSignal): Promise<Cleaned>
   /** Lets a passphrase open the backups of all destinations; another one replaces it. @throws BACKUP_KEY_MISSING */
@@ -113,6 +125,19 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
     })
     return place
   })
+
+  const target = { chain: components.chain, store, device: components.signer.device }
+  const readOnly = (components.sources ?? []).map((each) => boundedCalls(each, clock))
+  const late = createLate(
+    {
+      target,
+      destinations: [...places.map(({ destination }) => destination), ...readOnly],
+      onPerson: components.onPerson,
+      clock,
+      logger: components.logger,
+    },
+    { network: owner.network, key: owner.key },
+  )
 
   const changed = (): void => {
     if (owner.user() === undefined) return
@@ -153,8 +178,10 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
           for (const place of places) place.unsure()
         }),
         () => cancelTick(),
+        () => late.stop(),
         () => stopping.abort(new Error('the node stops')),
       )
+      late.start()
       tick()
     },
     stop: async () => {
@@ -173,8 +200,12 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
           logger.warn('Not everything could be backed up at the stop', { destination: name })
       }
       await within(clock, CLOSE_MS, async () => {
-        await chores.idle()
-        await Promise.allSettled(places.map(({ destination }) => destination.close()))
+        await Promise.all([chores.idle(), late.idle()])
+        await Promise.allSettled(
+          [...places.map(({ destination }) => destination), ...readOnly].map((each) =>
+            each.close(),
+          ),
+        )
       })
     },
     status: () => places.map((place) => place.view()),
@@ -203,17 +234,21 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
     verify: async (destination, signal, object) =>
       placeOf(destination).prover.verify(signal, object),
     drill: async (destination, signal) => placeOf(destination).prover.drill(signal),
-    restore: async (selection, signal, more = []) => {
-      const { chain, signer } = components
+    restore: async (selection, signal, { more = [], inHaste = false } = {}) => {
       const bounded = more.map((each) => boundedCalls(each, clock))
       const destinations = [...places.map(({ destination }) => destination), ...bounded]
-      const target = { chain, store, device: signer.device }
       return takeBack(
         { destinations, target, clock, logger: components.logger },
-        { network: owner.network, key: owner.key, selection },
+        {
+          network: owner.network,
+          key: owner.key,
+          selection,
+          patience: inHaste ? { clock } : undefined,
+        },
         signal,
       )
     },
+    unseen: () => late.waiting(),
     prune: async (destination, signal) => placeOf(destination).clean(signal),
     setPassphrase: async (passphrase, signal) => {
       if (owner.key === undefined) throw backupError('BACKUP_KEY_MISSING')

@@ -69,6 +69,9 @@ export const BACKUP_ERRORS = {
   BACKUP_CID: {
     says: 'No CID of a backup: {cid}. It begins with bafkrei and has 59 letters; "cairn backup list" shows it, the log does, and backup-cids.json.',
   },
+  BACKUP_NETWORK: {
+    says: 'The backups at {destinations} are of the network {found}, and the peers file or the data directory is of the network {wanted}. To bring {found} back, start with a peers file of that network, or with none. To go on with {wanted} and leave these backups alone, say --new-network, or configure other destinations.',
+  },
   BACKUP_NEWER: { says: 'The backup {name} was written by a newer version of this program.' },
   BACKUP_INCOMPLETE: {
     says: 'The backup {name} does not lead to the tip that it names: block {height} was promised, {found} was reached.',
@@ -90,12 +93,12 @@ export const BACKUP_ERRORS = {
   BACKUP_DRILL_KEY: {
     says: 'This device has no key of the backups, so it cannot restore them for practice. Run "cairn backup drill" on the device of yours that has the recovery kit; this one learns of it at {destination}.',
   },
-  BACKUP_NONE: { says: 'There is no such backup at any destination: {wanted}.' },
-  BACKUP_UNREADABLE: {
-    says: 'There are backups, but none of them can be read ({problems}). No new network is founded in their place; use --new-network if that is what you want.',
   BACKUP_AMBIGUOUS: {
     says: '"{wanted}" may mean any of these backups: {candidates}. Say which, by what stands first.',
   },
+  BACKUP_NONE: { says: 'There is no such backup at any destination: {wanted}.' },
+  BACKUP_UNREADABLE: {
+    says: 'There are backups, but none of them can be read ({problems}). No new network is founded in their place; use --new-network if that is what you want.',
   },
   BACKUP_UNREACHABLE: {
     says: 'The backup destinations cannot be reached ({destinations}), so it is not known whether there is something to restore. No new network is founded in its place; use --new-network if that is what you want.',

@@ -9,23 +9,19 @@ import type { NetworkId, UserId } from '../../chain/ids.ts'
 import { networkIdOf } from '../../chain/params.ts'
 import { codeOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/logger.ts'
-import {
-  type CatalogEntry,
-  lastFirst,
-  newestFirst,
-  type Problem,
-  problemOf,
-  readCatalog,
-} from './catalog.ts'
+import { type CatalogEntry, lastFirst, newestFirst, type Problem, problemOf } from './catalog.ts'
 import type { Destination, DestinationKind } from './destination.ts'
 import { backupError } from './errors.ts'
 import type { BackupKey } from './keys.ts'
-import { folderOf } from './manifest.ts'
+import { lookAtAll, type Patience } from './looks.ts'
+import { folderOf, type Manifest } from './manifest.ts'
 import { openPerson, type Person } from './person.ts'
-import { openSlot } from './slots.ts'
+import { openAnySlot } from './slots.ts'
 
 /** Objects that say who the user is, of one user, that are tried. */
 const MAX_PERSONS = 32
+/** Networks that an error names. */
+const MAX_NAMED = 3
 
 /** What opens the backups: the key, or the passphrase of a slot. */
 export interface Opener {
@@ -41,6 +37,16 @@ export interface Found {
   /** The best first. */
   readonly backups: readonly CatalogEntry[]
   readonly problems: readonly Problem[]
+  /** Destinations that did not answer, or not in time: what they hold is not in `backups`. */
+  readonly unseen: readonly Destination[]
+}
+
+export interface FindInit {
+  readonly opener: Opener
+  /** The only one that counts; undefined: the one with most work. */
+  readonly network?: NetworkId | undefined
+  /** Does not wait for all where one network is found and the key is known; undefined: waits. */
+  readonly patience?: Patience | undefined
 }
 
 /** Equal work is decided by it: what is fastest to read first. */
@@ -61,45 +67,50 @@ export function bestFirst(a: CatalogEntry, b: CatalogEntry): number {
 /**
  * Looks at all destinations.
  *
- * @param network - the only one that counts; undefined: the one with most work
  * @returns undefined: all destinations answered, and none has a backup
  * @throws BACKUP_UNREACHABLE: none was found, and some destination did not answer; BACKUP_KEY_MISSING;
- *   BACKUP_UNREADABLE: there are some, and none is of use
+ *   BACKUP_NETWORK: all are of other networks; BACKUP_UNREADABLE: there are some, and none is of use
  */
 export async function findBackups(
   components: { readonly destinations: readonly Destination[]; readonly logger: Logger },
-  init: { readonly opener: Opener; readonly network?: NetworkId | undefined },
+  init: FindInit,
   signal: AbortSignal,
 ): Promise<Found | undefined> {
   const { destinations } = components
   const logger = components.logger.child('backup')
-  const problems: Problem[] = []
-  const silent: string[] = []
-  const catalogs = await Promise.all(
-    destinations.map(async (destination) => {
-      try {
-        return await readCatalog(destination, { prefix: '', signal })
-      } catch (error) {
-        signal.throwIfAborted()
-        problems.push(problemOf(destination, '', error))
-        silent.push(destination.name)
-        return { names: [], backups: [], problems: [] }
-      }
-    }),
-  )
-  const all = catalogs.flatMap(({ backups }) => backups)
-  problems.push(...catalogs.flatMap((catalog) => catalog.problems))
+  const { opener, network } = init
+  const isOf = (manifest: Manifest): boolean =>
+    network === undefined || manifest.network === network
+  const looks = await lookAtAll(destinations, {
+    patience: init.patience,
+    isEnough: (found) => {
+      const mine = found.filter(
+        ({ manifest }) => isOf(manifest) && manifest.recipient === opener.key?.recipient,
+      )
+      return groupsOf(mine).length === 1
+    },
+    signal,
+  })
+  const { backups: all, unseen } = looks
+  const problems = [...looks.problems]
+  const unreachable = (): Error => {
+    const names = unseen.map(({ name }) => name).join(', ')
+    return backupError('BACKUP_UNREACHABLE', { destinations: names })
+  }
   if (all.length === 0 && problems.length === 0) return undefined
-  if (all.length === 0 && silent.length > 0) {
-    throw backupError('BACKUP_UNREACHABLE', { destinations: silent.join(', ') })
+  if (all.length === 0 && unseen.length > 0) throw unreachable()
+  if (network !== undefined && unseen.length === 0 && all.length > 0) {
+    if (!all.some(({ manifest }) => isOf(manifest))) throw otherNetworks(all, network)
   }
   const key =
-    all.length === 0 ? undefined : await keyOf(destinations, init.opener, problems, signal)
+    all.length === 0
+      ? undefined
+      : await keyOf(answered(destinations, unseen), opener, problems, signal)
   const usable = all.filter((entry) => {
     const { manifest, destination } = entry
     const name = manifest.object
     let wrong: unknown
-    if (init.network !== undefined && manifest.network !== init.network) {
+    if (!isOf(manifest)) {
       wrong = backupError('BACKUP_OTHER_NETWORK', { name, network: manifest.network })
     } else if (manifest.recipient !== key?.recipient)
       wrong = backupError('BACKUP_KEY_OTHER', { name })
@@ -112,13 +123,25 @@ export async function findBackups(
   if (key !== undefined) {
     for (const group of groupsOf(usable)) {
       const found = await judged(group, key, problems, signal)
-      if (found !== undefined) return found
+      if (found !== undefined) return { ...found, unseen }
     }
   }
-  if (silent.length > 0)
-    throw backupError('BACKUP_UNREACHABLE', { destinations: silent.join(', ') })
+  if (unseen.length > 0) throw unreachable()
   throw backupError('BACKUP_UNREADABLE', { problems: codesOf(problems) })
 }
+
+/** BACKUP_NETWORK: names what is there, and what was wanted. */
+function otherNetworks(all: readonly CatalogEntry[], wanted: NetworkId): Error {
+  const found = [...new Set(all.map(({ manifest }) => manifest.network))].slice(0, MAX_NAMED)
+  const destinations = [...new Set(all.map(({ destination }) => destination.name))]
+  const details = { wanted, found: found.join(', '), destinations: destinations.join(', ') }
+  return backupError('BACKUP_NETWORK', details)
+}
+
+const answered = (
+  destinations: readonly Destination[],
+  unseen: readonly Destination[],
+): readonly Destination[] => destinations.filter((each) => !unseen.includes(each))
 
 /** The codes of the problems, each once. */
 export function codesOf(problems: readonly Problem[]): string {
@@ -150,16 +173,13 @@ async function keyOf(
 ): Promise<BackupKey> {
   if (key !== undefined) return key
   if (passphrase === undefined) throw backupError('BACKUP_KEY_MISSING')
+  const opened = await openAnySlot(destinations, passphrase, signal)
+  if (opened.key !== undefined) return opened.key
   let last: unknown = backupError('BACKUP_KEY_MISSING')
-  for (const destination of destinations) {
-    try {
-      return await openSlot(destination, passphrase, signal)
-    } catch (error) {
-      signal.throwIfAborted()
-      problems.push(problemOf(destination, '', error))
-      // That one destination has no slot says less than that the passphrase is wrong at another.
-      if (codeOf(last) !== 'BACKUP_PASSPHRASE') last = error
-    }
+  for (const { destination, error } of opened.failures) {
+    problems.push(problemOf(destination, '', error))
+    // That one destination has no slot says less than that the passphrase is wrong at another.
+    if (codeOf(last) !== 'BACKUP_PASSPHRASE') last = error
   }
   throw last
 }
@@ -169,11 +189,12 @@ async function judged(
   key: BackupKey,
   problems: Problem[],
   signal: AbortSignal,
-): Promise<Found | undefined> {
+): Promise<Omit<Found, 'unseen'> | undefined> {
   const [first] = backups
   if (first === undefined) return undefined
   const { network, user } = first.manifest
   const tried = new Set<string>()
+  let judgedBy: Person | undefined
   for (const { destination, manifest } of backups) {
     const ref = manifest.person
     if (ref === null || tried.has(destination.name + ref.name)) continue
@@ -194,12 +215,11 @@ async function judged(
       problems.push(problemOf(destination, ref.name, error))
     }
   }
+  if (judgedBy !== undefined) return { network, user, person: judgedBy, key, backups, problems }
   const none = backupError('BACKUP_DAMAGED', {
     name: first.manifest.object,
     why: 'what says whose it is cannot be read',
   })
-  let judgedBy: Person | undefined
   problems.push(problemOf(first.destination, first.manifest.object, none))
   return undefined
 }
-  if (judgedBy !== undefined) return { network, user, person: judgedBy, key, backups, problems }

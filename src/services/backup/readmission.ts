@@ -83,14 +83,7 @@ export async function readmit(
   const later = person.userKeys.filter((secret) => secret !== first)
   const records = [admission]
   for (let at = 0; at < later.length; at += MAX_SEALS) {
-    const copies = await Promise.all(
-      later.slice(at, at + MAX_SEALS).map(async (secret) => {
-        const key = publicKeyOf('x25519', secret)
-        const purpose = sealPurposes(network).userKey(key)
-        const sealed = await sealKey(encryptionKey, secret, purpose)
-        return { type: 'user' as const, key, to: encryptionKey, sealed }
-      }),
-    )
+    const copies = await copiesOf(later.slice(at, at + MAX_SEALS), { network, to: encryptionKey })
     const previous = records.at(-1)?.id ?? null
     const sequence = records.length
     records.push(
@@ -111,6 +104,20 @@ export async function readmit(
     )
   }
   return { records, userSecret: first }
+}
+
+/** Secrets of the user's keys, sealed to a device: what a `key.copy` says. */
+export function copiesOf(
+  secrets: readonly Uint8Array[],
+  { network, to }: { readonly network: NetworkId; readonly to: Uint8Array },
+) {
+  return Promise.all(
+    secrets.map(async (secret) => {
+      const key = publicKeyOf('x25519', secret)
+      const sealed = await sealKey(to, secret, sealPurposes(network).userKey(key))
+      return { type: 'user' as const, key, to, sealed }
+    }),
+  )
 }
 
 /** The secret of the key that the user was made with. */

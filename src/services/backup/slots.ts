@@ -5,6 +5,7 @@
 import { toHex, utf8 } from '../../common/bytes.ts'
 import { sha256 } from '../../common/crypto.ts'
 import { codeOf } from '../../common/errors.ts'
+import { createSerialQueue } from '../../common/queue.ts'
 import type { Destination } from './destination.ts'
 import { backupError } from './errors.ts'
 import { type BackupKey, lockKey, unlockKey } from './keys.ts'
@@ -66,22 +67,71 @@ export async function readSlot(
   }
 }
 
-/** @throws BACKUP_SLOT_MISSING, BACKUP_PASSPHRASE, the errors of destinations */
-export async function openSlot(
-  destination: Destination,
+/**
+ * The key that a passphrase opens at the first of the destinations that answers: one that hangs delays no other. The
+ * slots are tried one after the other, since each takes a second and a quarter of a gigabyte.
+ *
+ * @returns the key, or what went wrong: BACKUP_SLOT_MISSING, BACKUP_PASSPHRASE, the errors of destinations
+ */
+export async function openAnySlot(
+  destinations: readonly Destination[],
   passphrase: string,
   signal: AbortSignal,
-): Promise<BackupKey> {
-  const slots = (await destination.list(PREFIX, signal)).slice(-MAX_SLOTS).reverse()
-  if (slots.length === 0) {
+): Promise<{
+  readonly key: BackupKey | undefined
+  readonly failures: readonly { readonly destination: Destination; readonly error: unknown }[]
+}> {
+  const enough = new AbortController()
+  const looking = AbortSignal.any([signal, enough.signal])
+  const turns = createSerialQueue(destinations.length)
+  const failures: { readonly destination: Destination; readonly error: unknown }[] = []
+  const found = Promise.withResolvers<BackupKey>()
+  const all = Promise.all(
+    destinations.map(async (destination) => {
+      try {
+        const slots = await readSlots(destination, looking)
+        found.resolve(
+          await turns.run(() => openOneOf(slots, passphrase, destination.name), looking),
+        )
+      } catch (error) {
+        if (!enough.signal.aborted) failures.push({ destination, error })
+      }
+    }),
+  )
+  try {
+    const key = await Promise.race([found.promise, all.then(() => undefined)])
+    signal.throwIfAborted()
+    return { key, failures }
+  } finally {
+    enough.abort(new Error('the key is found'))
+  }
+}
+
+/** The slots of a destination, the newest first. */
+async function readSlots(
+  destination: Destination,
+  signal: AbortSignal,
+): Promise<readonly Uint8Array[]> {
+  const listed = (await destination.list(PREFIX, signal)).slice(-MAX_SLOTS).reverse()
+  if (listed.length === 0) {
     throw backupError('BACKUP_SLOT_MISSING', { destination: destination.name })
   }
-  for (const { name } of slots) {
+  const slots: Uint8Array[] = []
+  for (const { name } of listed) slots.push(await destination.get(name, signal))
+  return slots
+}
+
+async function openOneOf(
+  slots: readonly Uint8Array[],
+  passphrase: string,
+  destination: string,
+): Promise<BackupKey> {
+  for (const slot of slots) {
     try {
-      return await unlockKey(await destination.get(name, signal), passphrase, destination.name)
+      return await unlockKey(slot, passphrase, destination)
     } catch (error) {
       if (codeOf(error) !== 'BACKUP_PASSPHRASE') throw error
     }
   }
-  throw backupError('BACKUP_PASSPHRASE', { destination: destination.name })
+  throw backupError('BACKUP_PASSPHRASE', { destination })
 }

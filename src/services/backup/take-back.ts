@@ -7,8 +7,10 @@ import type { Destination } from './destination.ts'
 import { backupError } from './errors.ts'
 import { findBackups } from './find.ts'
 import type { BackupKey } from './keys.ts'
+import type { Patience } from './looks.ts'
 import { checkNotBehind, type Restored, type RestoreTarget, restoreBackups } from './restore.ts'
 import { type Selection, selected } from './selection.ts'
+import { createUnseen } from './unseen.ts'
 
 /** @throws BACKUP_BEHIND: it ends before what is here; BACKUP_NONE, what `findBackups` and `restoreBackups` throw */
 export async function takeBack(
@@ -22,17 +24,26 @@ export async function takeBack(
     readonly network: NetworkId
     readonly key: BackupKey | undefined
     readonly selection: Selection
+    /** At a start, which waits for nobody; who did not answer is remembered. */
+    readonly patience?: Patience | undefined
   },
   signal: AbortSignal,
 ): Promise<Restored> {
   const { destinations, target, clock, logger } = components
   const found = await findBackups(
     { destinations, logger },
-    { opener: { key: init.key }, network: init.network },
+    { opener: { key: init.key }, network: init.network, patience: init.patience },
     signal,
   )
   if (found === undefined) throw backupError('BACKUP_NONE', { wanted: 'the newest' })
   const backups = selected(found.backups, init.selection)
   checkNotBehind(backups, target.store.tip())
-  return restoreBackups({ target, clock, logger }, { backups, key: found.key }, signal)
+  const restored = await restoreBackups(
+    { target, clock, logger },
+    { backups, key: found.key },
+    signal,
+  )
+  const unseen = createUnseen(target.store)
+  if (init.patience !== undefined) for (const each of found.unseen) unseen.add(each)
+  return restored
 }

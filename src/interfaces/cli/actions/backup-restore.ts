@@ -48,6 +48,7 @@ export async function restore(
     {
       dataDir,
       backups,
+      peersFile: loaded.values.peers_file,
       logger: createLogger('warn', note, Date.now),
       selection,
       replace: true,

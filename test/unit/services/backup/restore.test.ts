@@ -222,7 +222,10 @@ describe('restoring', () => {
       { opener: { key }, network: world.node.store.tip().id as never },
       signal,
     )
-    await assert.rejects(found, { code: 'BACKUP_UNREADABLE', message: /BACKUP_OTHER_NETWORK/ })
+    await assert.rejects(found, {
+      code: 'BACKUP_NETWORK',
+      message: new RegExp(`s3 are of the network ${world.node.chain.network}, .* is of the network .*--new-network`),
+    })
   })
 
   it('never goes back behind what is here by itself', async () => {

@@ -1,0 +1,22 @@
+/** Which destinations a restore did not hear of: kept in the restored database until what they hold is taken in. */
+import type { ChainStore } from '../../storage/chain-store.ts'
+import type { Destination } from './destination.ts'
+
+export interface Unseen {
+  has(destination: Pick<Destination, 'kind' | 'name'>): boolean
+  add(destination: Pick<Destination, 'kind' | 'name'>): void
+  remove(destination: Pick<Destination, 'kind' | 'name'>): void
+}
+
+const YES = Uint8Array.of(1)
+const NO = new Uint8Array()
+
+export function createUnseen(store: Pick<ChainStore, 'meta' | 'setMeta'>): Unseen {
+  const key = ({ kind, name }: Pick<Destination, 'kind' | 'name'>): string =>
+    `backup/unseen/${kind}/${name}`
+  return {
+    has: (destination) => (store.meta(key(destination))?.length ?? 0) > 0,
+    add: (destination) => store.setMeta(key(destination), YES),
+    remove: (destination) => store.setMeta(key(destination), NO),
+  }
+}
