@@ -26,6 +26,8 @@ export interface Drilled {
   readonly height: number
   /** Blocks that are here and were in no backup yet. */
   readonly behind: number
+  /** Files of which the contents were put together, and the bytes that were read for them. */
+  readonly contents?: { readonly files: number; readonly bytes: number }
   readonly milliseconds: number
 }
 

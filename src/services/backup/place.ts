@@ -10,6 +10,10 @@ import type { Logger } from '../../common/logger.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { Verifier } from '../chain/intake.ts'
 import type { Signer } from '../chain/own-records.ts'
+import type { LocalContents } from './contents/bringing.ts'
+import { type ContentsState, createPlaceContents, type PlaceContents } from './contents/contents.ts'
+import type { MarkOf } from './contents/marks.ts'
+import type { Wanted } from './contents/wanted.ts'
 import type { Destination } from './destination.ts'
 import { boundedCalls } from './destination-calls.ts'
 import {
@@ -39,6 +43,14 @@ export interface DestinationView extends DestinationState {
   /** Whether a passphrase opens the backups there, and what kept the one that is given from being set. */
   readonly passphrase: boolean
   readonly passphraseProblem: SlotKeeper['problem']
+  /** Undefined: contents of files are not sent there. */
+  readonly contents: ContentsState | undefined
+}
+
+/** The contents of files that are here. */
+export interface ContentsHere extends LocalContents {
+  readonly wanted: Wanted
+  readonly markOf: MarkOf
 }
 
 export interface PlaceComponents {
@@ -46,11 +58,15 @@ export interface PlaceComponents {
   readonly store: ChainStore
   readonly signer: Signer
   readonly verifier: Verifier
+  /** Undefined: there are none, or nothing is to know of them. */
+  readonly contents?: ContentsHere | undefined
   readonly clock: Clock
   readonly logger: Logger
 }
 
 export interface PlaceInit {
+  /** Whether contents of files are sent to a destination; default: to none. */
+  readonly hasContents?: (destination: Pick<Destination, 'kind' | 'name'>) => boolean
   /** The passphrase of the configuration, which is to open the backups everywhere. */
   readonly passphrase?: string | undefined
   readonly params: NetworkParams
@@ -66,6 +82,8 @@ export interface Place {
   readonly queue: DestinationQueue
   readonly prover: Prover
   readonly slot: SlotKeeper
+  /** Undefined: nothing is known of contents here. */
+  readonly contents: PlaceContents | undefined
   /** A record became pending. */
   note(record: PendingRecord): void
   /** The chain took blocks back. */
@@ -110,23 +128,49 @@ export function createPlace(
       save: async (options) => {
         // No backup stands anywhere that the passphrase does not open, as far as the destination allows it.
         await slot.ensure(options.signal)
-        return writer.save({
+        let recipient: string | undefined
+        const saved = await writer.save({
           ...options,
-          slotOf: (recipient) => slot.ref(recipient, options.signal),
+          slotOf: (to) => {
+            recipient = to
+            return slot.ref(to, options.signal)
+          },
         })
+        if (recipient !== undefined) contents?.saved(recipient)
+        return saved
       },
     },
     clock,
     logger: components.logger,
     onSaved,
   })
+  const contents =
+    components.contents === undefined
+      ? undefined
+      : createPlaceContents(
+          { ...components, ...components.contents, local: components.contents },
+          given,
+          {
+            network: owner.network,
+            user: owner.user,
+            key,
+            isOn: init.hasContents?.(given) === true,
+            isChainWaiting: () => queue.state().behind,
+          },
+        )
   let cleanedAt = Number.NEGATIVE_INFINITY
 
-  const clean = async (signal: AbortSignal): Promise<Cleaned> => {
+  /** @param byHand - contents too, whenever that was done last */
+  const clean = async (signal: AbortSignal, byHand: boolean): Promise<Cleaned> => {
     cleanedAt = clock.now()
     const verified = proofs.get(destination, 'verified')
     const object = verified?.code === null ? verified.object : undefined
-    const cleaned = await cleaner.clean(object, signal)
+    const cleaned = { ...(await cleaner.clean(object, signal)) }
+    const { kept } = cleaner
+    if (kept !== undefined && contents !== undefined) {
+      const more = await contents[byHand ? 'clean' : 'cleanIfDue'](kept, signal)
+      cleaned.objects += more.packs
+    }
     if (cleaned.backups + cleaned.objects > 0) {
       logger.info('Old backups were removed', { destination: destination.name, ...cleaned })
     }
@@ -137,15 +181,16 @@ export function createPlace(
     destination,
     queue,
     prover: createProver(
-      { ...components, destination, queue, proofs },
+      { ...components, destination, queue, proofs, contents },
       { params: init.params, scratchPath: init.scratchPath },
     ),
     slot,
+    contents,
     note: writer.note,
     unsure: writer.unsure,
-    clean,
+    clean: (signal) => clean(signal, true),
     cleanIfDue: async (signal) => {
-      if (clock.now() - cleanedAt >= CLEAN_MS) await clean(signal)
+      if (clock.now() - cleanedAt >= CLEAN_MS) await clean(signal, false)
     },
     view: () => ({
       ...queue.state(),
@@ -153,6 +198,7 @@ export function createPlace(
       drilled: proofs.get(destination, 'drilled'),
       passphrase: slot.isSet,
       passphraseProblem: slot.problem,
+      contents: contents?.state(),
     }),
   }
 }

@@ -7,6 +7,7 @@ import type { Logger } from '../../common/logger.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { Verifier } from '../chain/intake.ts'
 import type { Signer } from '../chain/own-records.ts'
+import type { PlaceContents } from './contents/contents.ts'
 import type { Destination } from './destination.ts'
 import type { DestinationQueue } from './destination-queue.ts'
 import { type Drilled, drillDestination } from './drill.ts'
@@ -35,6 +36,8 @@ export function createProver(
     readonly queue: DestinationQueue
     readonly owner: Owner
     readonly proofs: Proofs
+    /** Contents of files there; undefined: none are known of. */
+    readonly contents?: Pick<PlaceContents, 'verify' | 'drill'> | undefined
     readonly store: ChainStore
     readonly signer: Signer
     readonly verifier: Verifier
@@ -47,10 +50,11 @@ export function createProver(
     readonly scratchPath?: (() => { readonly path: string; remove(): void }) | undefined
   },
 ): Prover {
-  const { destination, queue, owner, proofs, store, signer, verifier, clock } = components
+  const { destination, queue, owner, proofs, contents, store, signer, verifier, clock } = components
   const logger = components.logger.child('backup')
 
-  const verify = async (signal: AbortSignal, object?: string): Promise<Verified> => {
+  /** @param all - of contents of files, all packs are read, and not those of the day alone */
+  const verify = async (signal: AbortSignal, all: boolean, object?: string): Promise<Verified> => {
     const user = owner.user()
     if (user === undefined) throw backupError('BACKUP_NOT_READY')
     const recipient = owner.key?.recipient ?? (await owner.vouched?.())?.recipient
@@ -71,13 +75,20 @@ export function createProver(
       },
     )
     const [problem] = verified.problems
-    const code = problem?.code ?? null
-    proofs.set(destination, 'verified', { time: clock.now(), code, object: verified.object })
     if (problem !== undefined) {
       logger.error('A backup is damaged; a full one is written', { ...problem })
       await queue.save({ full: true }, signal)
     }
-    return verified
+    const found = object === undefined ? await contents?.verify(all, signal) : undefined
+    const wrong = found?.problems[0]
+    if (wrong !== undefined) {
+      logger.error('Contents of files in a backup are damaged; they are written anew', { ...wrong })
+    }
+    const code = problem?.code ?? wrong?.code ?? null
+    proofs.set(destination, 'verified', { time: clock.now(), code, object: verified.object })
+    if (found === undefined) return verified
+    const { problems, ...figures } = found
+    return { ...verified, problems: [...verified.problems, ...problems], contents: figures }
   }
 
   /** Says it at the destination, for devices that cannot; what was practised stays so when that fails. */
@@ -97,11 +108,13 @@ export function createProver(
     }
     const { path, remove } = init.scratchPath?.() ?? { path: ':memory:', remove: () => {} }
     try {
-      const drilled = await drillDestination(
+      const chain = await drillDestination(
         { store, verifier, clock, logger: components.logger },
         { destination, params: init.params, opener: { key: owner.key }, path },
         signal,
       )
+      const files = await contents?.drill(signal)
+      const drilled = files === undefined ? chain : { ...chain, contents: files }
       proofs.set(destination, 'drilled', { time: clock.now(), code: null })
       await tell(null, signal)
       logger.info('A backup was restored for practice', { ...drilled })
@@ -139,13 +152,13 @@ export function createProver(
   }
 
   return {
-    verify,
+    verify: (signal, object) => verify(signal, true, object),
     drill,
     prove: async (signal) => {
       // Nothing was saved because nothing was new: the backup of before is there.
       const { lastSaved, behind } = queue.state()
       if (lastSaved === undefined && behind) return
-      if (isDue('verified', VERIFY_MS)) await verify(signal)
+      if (isDue('verified', VERIFY_MS)) await verify(signal, false)
       if (owner.key === undefined || isDue('drilled', DRILL_MS)) await learn(signal)
       if (owner.key === undefined || !isDue('drilled', DRILL_MS)) return
       await drill(signal).catch((error: unknown) => {

@@ -90,7 +90,17 @@ export interface Cleaned {
   readonly kept: number
 }
 
+/** What is known of the backups that stay, for what they need besides. */
+export interface KeptBackups {
+  /** The least height of them. */
+  readonly lowest: number
+  /** What they are encrypted for. */
+  readonly recipients: ReadonlySet<string>
+}
+
 export interface Cleaner {
+  /** Of the last clean-up; undefined: there was none, none stays, or not all could be read. */
+  readonly kept: KeptBackups | undefined
   /** @throws the errors of destinations; what was removed until then is */
   clean(verified: string | undefined, signal: AbortSignal): Promise<Cleaned>
 }
@@ -106,6 +116,7 @@ export function createCleaner(
   const { destination, clock } = components
   /** When an object was first found without a manifest. */
   const orphans = new Map<string, number>()
+  let lastKept: KeptBackups | undefined
 
   const namesOf = async ({ manifest }: CatalogEntry, signal: AbortSignal): Promise<string[]> => {
     const refs = [manifest.person, manifest.sealed].flatMap((ref) => (ref === null ? [] : ref.name))
@@ -114,7 +125,11 @@ export function createCleaner(
   }
 
   return {
+    get kept() {
+      return lastKept
+    },
     clean: async (verified, signal) => {
+      lastKept = undefined
       if (init.policy.permanent === true) return { backups: 0, objects: 0, kept: 0 }
       const prefix = `${init.network}/`
       // The list before the manifests: what is written in between is in neither or in both.
@@ -136,6 +151,13 @@ export function createCleaner(
       // What cannot be read may name anything.
       if (problems.some(({ code }) => code !== 'BACKUP_MANIFEST' && code !== 'BACKUP_FORGED')) {
         return done
+      }
+      const staying = manifests.filter(({ object }) => kept.has(object))
+      if (staying.length > 0) {
+        lastKept = {
+          lowest: Math.min(...staying.map(({ height }) => height)),
+          recipients: new Set(staying.map(({ recipient }) => recipient)),
+        }
       }
       const named = new Set<string>()
       for (const entry of left) for (const name of await namesOf(entry, signal)) named.add(name)

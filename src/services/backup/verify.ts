@@ -10,6 +10,7 @@ import {
   readObject,
   readSegmentList,
 } from './catalog.ts'
+import type { VerifiedContents } from './contents/proving.ts'
 import type { Destination } from './destination.ts'
 import { backupError } from './errors.ts'
 import type { BackupKey } from './keys.ts'
@@ -31,6 +32,8 @@ export interface Verified {
    * manifest says, and the manifest with the chain that is here; that they open, and what is in them, is not known then.
    */
   readonly opened: boolean
+  /** Contents of files, where they are sent there. */
+  readonly contents?: Omit<VerifiedContents, 'problems'>
   /** None: everything is as it was written. */
   readonly problems: readonly Problem[]
 }

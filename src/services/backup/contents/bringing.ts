@@ -56,10 +56,13 @@ export async function bringContents(
     complete,
     wanted,
     markOf,
+    onFile,
     logger,
   }: LocalContents & {
     readonly wanted: Pick<Wanted, 'missing'>
     readonly markOf: MarkOf
+    /** A file is here; its bytes. */
+    readonly onFile?: (bytes: number) => void
     readonly logger: Logger
   },
   { from, key }: { readonly from: readonly BringSource[]; readonly key: BackupKey },
@@ -101,6 +104,7 @@ export async function bringContents(
       isDone = true
       files += 1
       bytes += storedSize
+      onFile?.(storedSize)
     } catch (error) {
       signal.throwIfAborted()
       if (codeOf(error) === 'STORAGE_FULL') throw error

@@ -10,6 +10,7 @@
 import { toHex } from '../../../common/bytes.ts'
 import type { Clock } from '../../../common/clock.ts'
 import { digestOf } from '../../../common/dag-cbor.ts'
+import type { KeptBackups } from '../retention.ts'
 import type { ContentsList, PackEntry } from './list.ts'
 import { marksIn } from './list.ts'
 import type { MarkOf } from './marks.ts'
@@ -25,14 +26,6 @@ export const PARTIAL_MS: number = 30 * 24 * 3_600_000
 const MAX_UNNAMED = 100_000
 
 const NOTHING: Keep = { pack: () => false, alone: () => false, file: () => false }
-
-/** What is kept of backups. */
-export interface KeptBackups {
-  /** The least height of them. */
-  readonly lowest: number
-  /** What they are encrypted for. */
-  readonly recipients: ReadonlySet<string>
-}
 
 export interface CleanedContents {
   /** Packs that were removed, and their bytes. */

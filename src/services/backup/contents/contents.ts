@@ -16,13 +16,9 @@ import type { Destination } from '../destination.ts'
 import { boundedCalls } from '../destination-calls.ts'
 import { backupError } from '../errors.ts'
 import type { BackupKey } from '../keys.ts'
+import type { KeptBackups } from '../retention.ts'
 import type { BringSource, LocalContents } from './bringing.ts'
-import {
-  type CleanedContents,
-  type ContentsCleaner,
-  createContentsCleaner,
-  type KeptBackups,
-} from './clean.ts'
+import { type CleanedContents, type ContentsCleaner, createContentsCleaner } from './clean.ts'
 import type { MarkOf } from './marks.ts'
 import { drillContents, type VerifiedContents, verifyContents } from './proving.ts'
 import { createShipping, type Shipping } from './shipping.ts'
