@@ -38,8 +38,13 @@ export interface BackupOptions {
   readonly faults: readonly CairnError[]
   /** What the environment gives without asking anybody; the passphrase is set at the destinations too. */
   readonly given: BackupSecrets
-  /** Asks a person, when there is something to restore and nothing was given. */
-  readonly ask?: (() => Promise<BackupSecrets>) | undefined
+  /**
+   * Asks a person, when there is something to restore and nothing was given.
+   *
+   * @param wrong - what was said before opens nothing
+   * @returns undefined: nobody can be asked any more
+   */
+  readonly ask?: ((wrong: boolean) => Promise<BackupSecrets | undefined>) | undefined
   /** Go on without the backups although there may be some. */
   readonly newNetwork?: boolean
   /** For every destination that keeps more than the latest; default: DEFAULT_RETENTION. */

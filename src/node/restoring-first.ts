@@ -78,11 +78,17 @@ export async function restoreFirst(
       }
       return restored
     }
-    try {
-      return await restore(backups.given)
-    } catch (error) {
-      if (codeOf(error) !== 'BACKUP_KEY_MISSING' || backups.ask === undefined) throw error
-      return await restore(await backups.ask())
+    let secrets = backups.given
+    for (let wrong = false; ; wrong = true) {
+      try {
+        return await restore(secrets)
+      } catch (error) {
+        const code = codeOf(error)
+        const isAsked = code === 'BACKUP_KEY_MISSING' || (wrong && code === 'BACKUP_PASSPHRASE')
+        const answer = isAsked ? await backups.ask?.(wrong) : undefined
+        if (answer === undefined) throw error
+        secrets = answer
+      }
     }
   } finally {
     await opened.close()

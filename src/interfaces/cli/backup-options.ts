@@ -7,6 +7,7 @@ import { backupError } from '../../services/backup/errors.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { interfaceError } from '../errors.ts'
 import { ask, canAsk } from './input.ts'
+import { askParent } from './parent.ts'
 import { passphraseInFile } from './passphrase.ts'
 import type { Options } from './register.ts'
 import type { Session } from './session.ts'
@@ -17,6 +18,8 @@ const VARIABLES =
 const MAX_WORDS_TEXT = 8192
 /** Words of a recovery kit: so many are no passphrase. */
 const KIT_WORDS = 24
+/** Wrong answers, before the start gives up. */
+const MAX_TRIES = 3
 
 /** @throws CONFIG_UNREADABLE, WORDS_COUNT, WORDS_UNKNOWN, WORDS_CHECKSUM */
 export async function backupOptions(
@@ -37,7 +40,7 @@ export async function backupOptions(
       return cidPlan(session.environment, cid)
     },
     given: await givenSecrets(session, options),
-    ask: canAsk(session) ? () => askSecrets(session) : undefined,
+    ask: secretsAsker(session),
     newNetwork: options.newNetwork === true,
     retention: Object.keys(retention).length === 0 ? undefined : retention,
     prices: await pricesOf(values.backup_prices),
@@ -124,11 +127,32 @@ async function wordsInFile(path: string): Promise<string> {
   }
 }
 
-async function askSecrets(session: Session): Promise<BackupSecrets> {
-  session.note(
-    'There are backups. Their passphrase opens them, or the 24 words of the recovery kit.',
-  )
-  const answer = (await ask(session, 'Passphrase or words: ', { hidden: true })).trim()
-  const isKit = answer.split(/\s+/).length >= KIT_WORDS
-  return isKit ? { kit: secretFromWords(answer) } : { passphrase: answer }
+/** Asks at the terminal, or has the process ask that started this one; undefined: nobody can be asked. */
+function secretsAsker(session: Session): BackupOptions['ask'] {
+  const isDetached = session.environment.CAIRN_DETACHED === '1'
+  if (!isDetached && !canAsk(session)) return undefined
+  const atTerminal = backupSecretAsker(session)
+  return async (wrong) => {
+    const answer = await (isDetached ? askParent('backup', wrong) : atTerminal(wrong))
+    if (answer === undefined) return undefined
+    const isKit = answer.split(/\s+/).length >= KIT_WORDS
+    return isKit ? { kit: secretFromWords(answer) } : { passphrase: answer }
+  }
+}
+
+/** What a person types to open the backups; undefined: nobody can be asked, or it was wrong too often. */
+export function backupSecretAsker(
+  session: Session,
+): (wrong: boolean) => Promise<string | undefined> {
+  let tries = 0
+  return async (wrong) => {
+    if (!canAsk(session) || tries >= MAX_TRIES) return undefined
+    tries += 1
+    session.note(
+      wrong
+        ? 'That did not open them.'
+        : 'There are backups. Their passphrase opens them, or the 24 words of the recovery kit.',
+    )
+    return (await ask(session, 'Passphrase or words: ', { hidden: true })).trim()
+  }
 }

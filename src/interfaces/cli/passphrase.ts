@@ -3,14 +3,13 @@ import { readFileSync } from 'node:fs'
 import { messageOf } from '../../common/errors.ts'
 import { interfaceError } from '../errors.ts'
 import { ask, canAsk, readInput } from './input.ts'
+import { askParent } from './parent.ts'
 import type { Options } from './register.ts'
 import type { Session } from './session.ts'
 
 /** Wrong ones at a prompt, before the start gives up. */
 const MAX_TRIES = 3
 const MAX_FILE_BYTES = 4096
-/** Milliseconds until the process that starts this one in the background has sent it. */
-const PARENT_MS = 10_000
 
 /** The one that a file or the environment names. @throws CONFIG_UNREADABLE */
 function givenPassphrase(session: Session, options: Options): string | undefined {
@@ -45,27 +44,12 @@ export function passphraseForStart(
   return async (wrong) => {
     const given = givenPassphrase(session, options)
     if (given !== undefined) return wrong ? undefined : given
-    if (session.environment.CAIRN_DETACHED === '1') return wrong ? undefined : fromParent()
+    if (session.environment.CAIRN_DETACHED === '1') return askParent('passphrase', wrong)
     if (!canAsk(session) || tries >= MAX_TRIES) return undefined
     tries += 1
     const question = wrong ? 'That was not it. Passphrase: ' : 'Passphrase of the keys: '
     return ask(session, question, { hidden: true })
   }
-}
-
-/** Asks the process that started this one, which has the terminal. */
-function fromParent(): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    if (process.send === undefined) return resolve(undefined)
-    const done = (message?: { passphrase?: string }): void => {
-      clearTimeout(timer)
-      process.off('message', done)
-      resolve(message?.passphrase)
-    }
-    const timer = setTimeout(done, PARENT_MS)
-    process.on('message', done)
-    process.send({ wants: 'passphrase' })
-  })
 }
 
 /** A new passphrase: twice at a terminal, once from anywhere else. @throws USAGE when the two differ, PASSPHRASE_EMPTY */

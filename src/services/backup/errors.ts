@@ -52,7 +52,7 @@ export const BACKUP_ERRORS = {
     says: 'The backup {name} was made for another key than the one that is here.',
   },
   BACKUP_KEY_MISSING: {
-    says: 'There are backups, but no key to open them. Give the recovery kit, the backup key, or the passphrase that was set for this destination.',
+    says: 'There are backups, but no key to open them. Give the passphrase that was set for them (CAIRN_BACKUP_PASSPHRASE, --backup-passphrase-file) or the words of the recovery kit (CAIRN_RECOVERY_WORDS, --recovery-words-file); at a terminal the start asks for them.',
   },
   BACKUP_SLOT_MISSING: {
     says: 'No passphrase was ever set for the backups at {destination}. Use the recovery kit or the backup key.',

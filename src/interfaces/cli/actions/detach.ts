@@ -7,8 +7,10 @@ import { makeDirectory } from '../../../storage/atomic-file.ts'
 import { storageError } from '../../../storage/errors.ts'
 import { EXIT, type ExitCode } from '../../error-codes.ts'
 import { interfaceError } from '../../errors.ts'
+import { backupSecretAsker } from '../backup-options.ts'
 import { Done } from '../done.ts'
 import { fields } from '../format.ts'
+import type { Given, Question, Wants } from '../parent.ts'
 import { passphraseForStart } from '../passphrase.ts'
 import type { Options } from '../register.ts'
 import type { Session } from '../session.ts'
@@ -44,7 +46,12 @@ export async function startDetached(
     )
   }
   const [, script = ''] = process.argv
-  const passphrase = passphraseForStart({ ...session, environment: {} }, options)
+  const ended = new AbortController()
+  const asking = { ...session, environment: {}, signal: AbortSignal.any([signal, ended.signal]) }
+  const questions: Readonly<Record<Question, (wrong: boolean) => Promise<string | undefined>>> = {
+    passphrase: passphraseForStart(asking, options),
+    backup: backupSecretAsker(asking),
+  }
   const child = spawn(
     process.execPath,
     [...process.execArgv, script, ...args.filter((arg) => arg !== '--detach')],
@@ -55,16 +62,18 @@ export async function startDetached(
     },
   )
   const ready = await new Promise<StartDocument>((resolve, reject) => {
-    const timer = setTimeout(() => {
+    const late = (): void => {
       release()
       reject(
         interfaceError('NODE_START', {
           why: `it has not served within ${START_MS / 1000} seconds and goes on trying (process ${child.pid}). See ${path}`,
         }),
       )
-    }, START_MS)
+    }
+    let timer = setTimeout(late, START_MS)
     const release = (): void => {
       clearTimeout(timer)
+      ended.abort()
       signal.removeEventListener('abort', aborted)
       if (child.connected) child.disconnect()
       child.unref()
@@ -75,13 +84,18 @@ export async function startDetached(
       reject(interfaceError('INTERRUPTED'))
     }
     signal.addEventListener('abort', aborted)
-    child.on('message', (message: { ready?: StartDocument; wants?: string }) => {
-      if (message.wants === 'passphrase') {
-        passphrase(false).then(
-          (given) => child.connected && child.send({ passphrase: given }),
-          aborted,
-        )
-      }
+    const answer = async ({ wants, wrong }: Wants): Promise<void> => {
+      // Nobody is hurried while they type.
+      clearTimeout(timer)
+      const secret = await questions[wants](wrong)
+      if (ended.signal.aborted) return
+      timer = setTimeout(late, START_MS)
+      const given: Given = { given: wants, ...(secret === undefined ? {} : { secret }) }
+      if (child.connected) child.send(given)
+    }
+    child.on('message', (message: { ready?: StartDocument } & Partial<Wants>) => {
+      const { wants, wrong = false } = message
+      if (wants !== undefined) answer({ wants, wrong }).catch(aborted)
       if (message.ready === undefined) return
       release()
       resolve(message.ready)
