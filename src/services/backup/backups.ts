@@ -15,6 +15,8 @@ import type { Startable } from '../../common/lifecycle.ts'
 import type { NodeEvents } from '../events.ts'
 import { forEach, type Problem, problemOf } from './catalog.ts'
 import { createChores } from './chores.ts'
+import type { ContentsBackState } from './contents/back.ts'
+import { createContentsOfNode } from './contents/of-node.ts'
 import type { Destination } from './destination.ts'
 import { boundedCalls } from './destination-calls.ts'
 import type { Drilled } from './drill.ts'
@@ -98,6 +100,8 @@ export interface Backups extends Startable {
       readonly inHaste?: boolean
     },
   ): Promise<Restored>
+  /** What came back of contents of files; undefined: nothing is known of them here. */
+  contents(): ContentsBackState | undefined
   /** Destinations that a restore did not hear of, and whose backups are not known yet. */
   unseen(): readonly string[]
   /** Removes what retention does not want, now. @throws DESTINATION_UNKNOWN, the errors of destinations */
@@ -139,6 +143,11 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
     { network: owner.network, key: owner.key },
   )
 
+  const contents = createContentsOfNode(
+    { ...components, contents: components.contents, places: places.map((place) => place.contents) },
+    { key: owner.key },
+  )
+
   const changed = (): void => {
     if (owner.user() === undefined) return
     for (const { queue } of places) queue.changed()
@@ -152,6 +161,7 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
 
   const tick = (): void => {
     changed()
+    contents.tick()
     for (const place of places) {
       void place.slot.ensure(stopping.signal)
       chores.add(() => place.prover.prove(stopping.signal), stopping.signal)
@@ -182,6 +192,7 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
         () => stopping.abort(new Error('the node stops')),
       )
       late.start()
+      contents.start()
       tick()
     },
     stop: async () => {
@@ -192,6 +203,8 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
       for (const end of ends.splice(0)) end()
       if (places.some(({ queue }) => queue.state().lastSaved === undefined)) changed()
       await Promise.all(places.map(({ queue }) => queue.flush(deadline.signal)))
+      // Of what is left of the time.
+      await contents.stop(deadline.signal)
       cancel()
       for (const { queue, destination } of places) {
         queue.stop()
@@ -200,7 +213,7 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
           logger.warn('Not everything could be backed up at the stop', { destination: name })
       }
       await within(clock, CLOSE_MS, async () => {
-        await Promise.all([chores.idle(), late.idle()])
+        await Promise.all([chores.idle(), late.idle(), contents.idle()])
         await Promise.allSettled(
           [...places.map(({ destination }) => destination), ...readOnly].map((each) =>
             each.close(),
@@ -237,7 +250,7 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
     restore: async (selection, signal, { more = [], inHaste = false } = {}) => {
       const bounded = more.map((each) => boundedCalls(each, clock))
       const destinations = [...places.map(({ destination }) => destination), ...bounded]
-      return takeBack(
+      const restored = await takeBack(
         { destinations, target, clock, logger: components.logger },
         {
           network: owner.network,
@@ -247,7 +260,10 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
         },
         signal,
       )
+      const brought = await contents.afterRestore(inHaste, signal)
+      return brought === undefined ? restored : { ...restored, contents: brought }
     },
+    contents: contents.state,
     unseen: () => late.waiting(),
     prune: async (destination, signal) => placeOf(destination).clean(signal),
     setPassphrase: async (passphrase, signal) => {

@@ -10,10 +10,8 @@ import type { Logger } from '../../common/logger.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { Verifier } from '../chain/intake.ts'
 import type { Signer } from '../chain/own-records.ts'
-import type { LocalContents } from './contents/bringing.ts'
 import { type ContentsState, createPlaceContents, type PlaceContents } from './contents/contents.ts'
-import type { MarkOf } from './contents/marks.ts'
-import type { Wanted } from './contents/wanted.ts'
+import type { ContentsHere } from './contents/of-node.ts'
 import type { Destination } from './destination.ts'
 import { boundedCalls } from './destination-calls.ts'
 import {
@@ -45,12 +43,6 @@ export interface DestinationView extends DestinationState {
   readonly passphraseProblem: SlotKeeper['problem']
   /** Undefined: contents of files are not sent there. */
   readonly contents: ContentsState | undefined
-}
-
-/** The contents of files that are here. */
-export interface ContentsHere extends LocalContents {
-  readonly wanted: Wanted
-  readonly markOf: MarkOf
 }
 
 export interface PlaceComponents {

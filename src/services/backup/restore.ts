@@ -19,6 +19,7 @@ import {
   readSegmentList,
 } from './catalog.ts'
 import { clockBehind } from './clock-behind.ts'
+import type { BroughtContents } from './contents/bringing.ts'
 import { backupError } from './errors.ts'
 import { codesOf, linesOf } from './find.ts'
 import type { BackupKey } from './keys.ts'
@@ -47,6 +48,8 @@ export interface Restored {
   /** Records that were not here before. */
   readonly records: number
   readonly problems: readonly Problem[]
+  /** Of contents of files, what came with it; undefined: they come later, or there are none. */
+  readonly contents?: BroughtContents
 }
 
 /**

@@ -1,0 +1,89 @@
+/** The contents of files of a node and all its destinations: what is new is sent to each, what a restore lacks is brought. */
+import type { ContentId } from '../../../chain/ids.ts'
+import type { Clock } from '../../../common/clock.ts'
+import type { Events } from '../../../common/events.ts'
+import type { Logger } from '../../../common/logger.ts'
+import type { ChainStore } from '../../../storage/chain-store.ts'
+import type { NodeEvents } from '../../events.ts'
+import type { BackupKey } from '../keys.ts'
+import { type ContentsBackState, createContentsBack } from './back.ts'
+import type { BroughtContents, LocalContents } from './bringing.ts'
+import type { PlaceContents } from './contents.ts'
+import type { MarkOf } from './marks.ts'
+import type { Wanted } from './wanted.ts'
+
+/** The contents of files that are here. */
+export interface ContentsHere extends LocalContents {
+  readonly wanted: Wanted
+  readonly markOf: MarkOf
+}
+
+export interface ContentsOfNode {
+  start(): void
+  /** Looks what there is to do. */
+  tick(): void
+  /** Brings what is missing; later, and by itself, when there is no time. */
+  afterRestore(inHaste: boolean, signal: AbortSignal): Promise<BroughtContents | undefined>
+  /** Sends what is left, until `signal`; then nothing any more. */
+  stop(signal: AbortSignal): Promise<void>
+  /** Ends when nothing is under way. */
+  idle(): Promise<void>
+  state(): ContentsBackState | undefined
+}
+
+/** @param components - `contents`: undefined: nothing is known of contents here, and nothing is done */
+export function createContentsOfNode(
+  components: {
+    readonly contents: ContentsHere | undefined
+    readonly places: readonly (PlaceContents | undefined)[]
+    readonly store: Pick<ChainStore, 'meta' | 'setMeta'>
+    readonly events: Events<NodeEvents>
+    readonly clock: Clock
+    readonly logger: Logger
+  },
+  { key }: { readonly key: BackupKey | undefined },
+): ContentsOfNode {
+  const { contents, events } = components
+  const places = components.places.flatMap((each) => each ?? [])
+  const back =
+    contents === undefined
+      ? undefined
+      : createContentsBack({ ...components, ...contents, from: places }, { key })
+  const ends: (() => void)[] = []
+  let stopping = new AbortController()
+
+  const changed = (root?: ContentId): void => {
+    for (const place of places) place.changed(root)
+  }
+
+  return {
+    start: () => {
+      if (ends.length > 0 || back === undefined) return
+      stopping = new AbortController()
+      ends.push(
+        events.on('record:pending', ({ record: { body } }) => {
+          if ('root' in body) changed(body.root as ContentId)
+        }),
+        events.on('copy:verified', ({ root }) => changed(root as ContentId)),
+      )
+    },
+    tick: () => {
+      changed()
+      void back?.ifWanted(stopping.signal).catch(() => {})
+    },
+    afterRestore: async (inHaste, signal) => {
+      if (!inHaste) return back?.bring(AbortSignal.any([signal, stopping.signal]))
+      back?.want()
+      return undefined
+    },
+    stop: async (signal) => {
+      for (const end of ends.splice(0)) end()
+      stopping.abort(new Error('the node stops'))
+      await Promise.all(places.map((place) => place.flush(signal)))
+    },
+    idle: async () => {
+      await Promise.all([back?.idle(), ...places.map((place) => place.stop())])
+    },
+    state: () => back?.state(),
+  }
+}
