@@ -26,6 +26,7 @@ import type { Startable } from '../common/lifecycle.ts'
 import { KIB, MIB } from '../common/limits.ts'
 import type { Logger } from '../common/logger.ts'
 import { listenError, parseAddress } from './address.ts'
+import type { Doorstep } from './farewell/doorstep.ts'
 import { createHandshakes } from './handshakes.ts'
 import { lazyTls } from './lazy-tls.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
@@ -52,6 +53,8 @@ export interface HostComponents {
   /** Ed25519 secret of the device, 32 bytes. */
   readonly keySeed: Uint8Array
   readonly decisions: HostDecisions
+  /** Where those stand for a moment who are out and have to be told. */
+  readonly doorstep?: Pick<Doorstep, 'enter' | 'has'>
   readonly logger: Logger
 }
 
@@ -147,7 +150,7 @@ const TOPIC_SCORE = {
  * @throws `PEER_ADDRESS` for addresses that are none; `start` throws `P2P_PORT_IN_USE`, `P2P_LISTEN`
  */
 export async function createHost(
-  { keySeed, decisions, logger }: HostComponents,
+  { keySeed, decisions, doorstep, logger }: HostComponents,
   init: HostInit,
 ): Promise<Host> {
   const listen = init.listen.map((address) => parseAddress(address).toString())
@@ -185,7 +188,8 @@ export async function createHost(
         handshakes.begin(connection)
         return false
       },
-      denyInboundEncryptedConnection: refuse,
+      denyInboundEncryptedConnection: (peer) =>
+        refuse(peer) && doorstep?.enter(idOf(peer)) !== true,
       denyInboundUpgradedConnection: (_, connection) => {
         handshakes.end(connection)
         return false
@@ -243,7 +247,10 @@ export async function createHost(
   }
   // The answer may have changed between the handshake and the moment at which the connection stands.
   libp2p.addEventListener('connection:open', ({ detail }) => {
-    if (refuse(detail.remotePeer)) detail.abort(new Error('dropped'))
+    const { remotePeer } = detail
+    if (refuse(remotePeer) && doorstep?.has(idOf(remotePeer)) !== true) {
+      detail.abort(new Error('dropped'))
+    }
   })
 
   let running = false

@@ -10,6 +10,8 @@ import { type Startable, startAll, stopAll } from '../common/lifecycle.ts'
 import type { Logger } from '../common/logger.ts'
 import { createBans } from './bans.ts'
 import { createConnectionLimits } from './connection-limits.ts'
+import { createDoorstep } from './farewell/doorstep.ts'
+import { createFarewell, type Farewells } from './farewell/farewell.ts'
 import { createGossip, type Gossip, type GossipChain } from './gossip.ts'
 import { createHeliaNode } from './helia.ts'
 import { type CairnLibp2p, createHost, type Host, type HostDecisions } from './host.ts'
@@ -42,6 +44,8 @@ export interface NetworkComponents {
   readonly pairing?: PairDecisions
   /** Decides which keys of private files leave this device; without it none. */
   readonly keyHolder?: KeyHolder
+  /** Tells devices that are out, and takes in that this one is. */
+  readonly farewells?: Farewells
   /** Makes the transfer of content over this host, between members. */
   readonly transfer?: (libp2p: CairnLibp2p) => HostPart
   readonly onConnect?: (device: DeviceId) => void
@@ -83,7 +87,9 @@ export async function createNetwork(
       !bans.isBanned(device) && (components.decisions?.admit(device, dialled) ?? true),
     isMember: (device) => components.decisions?.isMember?.(device) ?? true,
   }
-  const host = await createHost({ keySeed: components.keySeed, decisions, logger }, init)
+  const { farewells } = components
+  const doorstep = createDoorstep(clock, (device) => (farewells?.wordsFor(device).length ?? 0) > 0)
+  const host = await createHost({ keySeed: components.keySeed, decisions, doorstep, logger }, init)
   const { libp2p, members } = host
 
   const onOffence = (device: DeviceId, code: string): void => {
@@ -169,6 +175,9 @@ export async function createNetwork(
     ...pair,
     ...keyParts,
     createConnectionLimits({ host, clock }),
+    ...(farewells === undefined
+      ? []
+      : [createFarewell({ host, doorstep, farewells, clock, logger })]),
     { start: () => protocol.start(server), stop: () => protocol.stop() },
     host,
     gossip,

@@ -13,7 +13,7 @@ import { createEvents, type Events } from '../common/events.ts'
 import { type Startable, startAll, stopAll } from '../common/lifecycle.ts'
 import { createNetwork } from '../network/network.ts'
 import { createTransfer, type Transfer } from '../network/transfer/transfer.ts'
-import { type Access, createAccess } from '../services/access/access.ts'
+import type { Access } from '../services/access/access.ts'
 import { createAdmission } from '../services/admission.ts'
 import { createAnnouncer } from '../services/announcer.ts'
 import {
@@ -23,7 +23,6 @@ import {
 import { createChainService } from '../services/chain/chain-service.ts'
 import { createRecovery } from '../services/chain/recovery.ts'
 import type { NodeEvents } from '../services/events.ts'
-import { createDirectory } from '../services/explorer/directory.ts'
 import { createExplorer, type Explorer } from '../services/explorer/explorer.ts'
 import { createPeersView, type PeersView } from '../services/explorer/peers-view.ts'
 import { createVerifyChain, type VerifyChain } from '../services/explorer/verify-chain.ts'
@@ -36,8 +35,7 @@ import { createMiner } from '../services/miner.ts'
 import { createMining } from '../services/mining.ts'
 import type { DevicesService } from '../services/people/devices.ts'
 import type { InvitesService } from '../services/people/invites.ts'
-import { createPeople } from '../services/people/people.ts'
-import { createRecoveryKit, type RecoveryKit } from '../services/people/recovery-kit.ts'
+import type { RecoveryKit } from '../services/people/recovery-kit.ts'
 import { createVerifier } from '../services/verifier.ts'
 import type { VotingService } from '../services/voting.ts'
 import { createNodeBlockstore } from '../storage/chain-blocks.ts'
@@ -50,6 +48,7 @@ import { type Ground, openGround } from './ground.ts'
 import { createNodeBackups, type NodeBackups, othersOf } from './node-backups.ts'
 import { anyPort, DEFAULT_LISTEN, type NodeOptions } from './options.ts'
 import { createPeerMemory } from './peer-memory.ts'
+import { createPeopleServices } from './people-services.ts'
 import { createPublicContent, type PublicContent } from './public-content.ts'
 import { restoreAtStart } from './restore-at-start.ts'
 import type { RestoredDirectory } from './restoring.ts'
@@ -128,39 +127,11 @@ async function assemble(
     },
     { params },
   )
-  const people = createPeople(
-    {
-      store,
-      events,
-      chain,
-      signer: keys.signer,
-      clock,
-      logger,
-      announce: (record) => void network.gossip.publishRecord(record),
-      addresses: () => network.peers.exportPeers().bootstrap,
-    },
-    { params },
-  )
-  const directory = createDirectory({ projections: store.projections, events })
-  const connected = (): ReadonlySet<string> => new Set<string>(network.peers.connected())
-  const self = { device: keys.device, user: () => chain.user }
-  const access = createAccess(
-    {
-      store,
-      records: chain,
-      directory,
-      secrets: keys.secrets,
-      people: people.gate,
-      self,
-      content,
-      ask: (device, record, signal) => network.askKey(device, record, signal),
-      connected,
-      events,
-      clock,
-      logger,
-    },
-    { network: ground.network },
-  )
+  const { people, directory, self, access, recovery, connected } = createPeopleServices(ground, {
+    chain,
+    events,
+    network: () => network,
+  })
   const firstSync = Promise.withResolvers<void>()
   const listen = options.listen ?? ground.peers?.listen ?? DEFAULT_LISTEN
   let transfer: Transfer | undefined
@@ -174,6 +145,7 @@ async function assemble(
       logger,
       decisions: people.gate,
       pairing: people.pairing,
+      farewells: people.farewells,
       keyHolder: access.keyHolder,
       transfer: (libp2p) => {
         transfer = createTransfer(
@@ -212,7 +184,7 @@ async function assemble(
     { store, directory, self, connected, events, clock },
     { network: ground.network, params },
   )
-  const { replication, ...fileServices } = createFileServices(
+  const { replication, contents, ...fileServices } = createFileServices(
     {
       store,
       records: chain,
@@ -252,6 +224,7 @@ async function assemble(
   }
   const backups = createNodeBackups(
     {
+      contents,
       store,
       chain,
       verifier,
@@ -290,6 +263,7 @@ async function assemble(
       identity: () => identity,
       verify,
       backups: () => backups.status(),
+      revoked: () => people.farewells.own ?? null,
     },
     {
       version: options.version,
@@ -314,6 +288,7 @@ async function assemble(
     { start: () => chain.start(), stop: () => chain.stop() },
     createRecovery({ chain, logger }, { device: keys.device, damaged: ground.damaged }),
     people.gate,
+    people.farewells,
     backups,
     network,
     takingIn,
@@ -363,12 +338,7 @@ async function assemble(
     devices: access.devices,
     grants: access.grants,
     holders: access.holders,
-    recovery: createRecoveryKit({
-      store,
-      secret: keys.recoverySecret,
-      user: () => chain.user,
-      events,
-    }),
+    recovery,
     keys: ground.keystore,
     peers: createPeersView({ peers: network.peers, directory }, params),
     content: createPublicContent(

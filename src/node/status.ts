@@ -11,6 +11,7 @@ import type { Explorer } from '../services/explorer/explorer.ts'
 import type { ChainSummary } from '../services/explorer/types.ts'
 import type { VerifyChain } from '../services/explorer/verify-chain.ts'
 import type { Mining } from '../services/mining.ts'
+import { type OwnRevocation, revokedText } from '../services/people/revoked-text.ts'
 import type { ChainStore } from '../storage/chain-store.ts'
 import type { Pins } from '../storage/pins.ts'
 import { backupChecks } from './backup-checks.ts'
@@ -63,6 +64,8 @@ export interface NodeStatus {
   readonly mining: boolean
   readonly syncing: boolean
   readonly backups: BackupsStatus
+  /** That this device was revoked; null: not as far as it knows. */
+  readonly revoked: OwnRevocation | null
   /** The newest last; bounded. */
   readonly alarms: readonly Alarm[]
 }
@@ -79,6 +82,7 @@ export interface StatusComponents {
   readonly identity: () => Identity
   readonly verify: VerifyChain
   readonly backups: () => BackupsStatus
+  readonly revoked: () => OwnRevocation | null
 }
 
 export interface StatusInit {
@@ -147,6 +151,7 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
         mining: mining.active,
         syncing: false,
         backups: components.backups(),
+        revoked: components.revoked(),
         alarms: [...alarms],
       }
     },
@@ -161,6 +166,16 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
             )
           : failed('chain', halted.message, 'Follow what it says, then start the node again.'),
       )
+      const revoked = components.revoked()
+      if (revoked !== null) {
+        checks.push(
+          failed(
+            'membership',
+            revokedText(revoked),
+            'Take from it what is stored here alone: "cairn export".',
+          ),
+        )
+      }
       const connected = network.peers.connected().length
       checks.push(
         connected > 0

@@ -9,6 +9,10 @@ export const SERVICE_ERRORS = {
   BACKUP_DEVICE: {
     says: 'This device stores for others, and can neither read nor state anything. Do it on another device.',
   },
+  /** It was shown the signed revocation. */
+  DEVICE_OUT: {
+    says: 'This device was revoked: what it states reaches nobody, so nothing is stated. "cairn status" says by whom and when.',
+  },
   ALREADY_ADMITTED: { says: 'This device belongs to a user of this network already.' },
   BLOCK_NOT_FOUND: {
     says: 'There is no block {block} here. Name one by its height, its id or the beginning of its id.',

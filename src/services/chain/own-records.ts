@@ -25,6 +25,7 @@ import type { ChainStore, StoredRecord } from '../../storage/chain-store.ts'
 import type { Journal } from '../../storage/journal.ts'
 import { serviceError } from '../errors.ts'
 import type { NodeEvents } from '../events.ts'
+import { isOut } from '../people/revoked.ts'
 
 /** Who signs. */
 export interface Signer {
@@ -49,7 +50,7 @@ export interface OwnRecords {
    * Signs and stores a statement. When it returns, the record is flushed in the journal and in the database.
    *
    * @throws `NOT_ADMITTED` before the device's first record, `ALREADY_ADMITTED` for a second admission,
-   *   `BACKUP_DEVICE` where it only stores;
+   *   `BACKUP_DEVICE` where it only stores, `DEVICE_OUT` where it was revoked;
    *   storage errors, and then nothing was published
    */
   publish(statement: Statement): SignedRecord
@@ -186,6 +187,7 @@ export function createOwnRecords(components: OwnRecordsComponents, network: Netw
       // The rules refuse it all the same, and a file that nobody ever sees would count as added. An attempt to read
       // stands in the access log.
       if (statement.type !== 'access' && storesOnly()) throw serviceError('BACKUP_DEVICE')
+      if (isOut(store, signer.device)) throw serviceError('DEVICE_OUT')
       return write(statement)
     },
     adopted: (record) => {

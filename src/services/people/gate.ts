@@ -8,7 +8,7 @@
 import { type DeviceId, deviceIdOf, type RecordId, type UserId } from '../../chain/ids.ts'
 import { enter, fitOf } from '../../chain/inclusion.ts'
 import type { NetworkParams } from '../../chain/params.ts'
-import type { SignedRecord } from '../../chain/record.ts'
+import type { RecordOf, SignedRecord } from '../../chain/record.ts'
 import { isBackup, readDevice } from '../../chain/state/devices.ts'
 import { applyInvite, readInvite } from '../../chain/state/invites.ts'
 import { readUser } from '../../chain/state/users.ts'
@@ -34,6 +34,8 @@ export interface Gate extends HostDecisions, Startable {
   userOf(device: DeviceId): UserId | undefined
   /** Whether an admission could stand in the chain, after the pending records that it rests on. */
   isProven(record: AdmissionRecord): boolean
+  /** Takes a revocation into account that was shown and is not stored. Its signature was checked. */
+  hear(record: RecordOf<'device.revoke'>): void
   /** Calls `listener` when somebody may no longer be admitted. */
   onChange(listener: () => void): void
 }
@@ -152,6 +154,7 @@ export function createGate(
     isRevoked,
     userOf,
     isProven,
+    hear: note,
     admit: (device, dialled = false) => {
       if (allows(device, 'pair')) return true
       if (!dialled || isRevoked(device) || !isNew() || introduced.size >= MAX_INTRODUCED)

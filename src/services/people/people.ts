@@ -9,7 +9,9 @@ import type { ChainStore } from '../../storage/chain-store.ts'
 import type { ChainService } from '../chain/chain-service.ts'
 import type { Signer } from '../chain/own-records.ts'
 import type { NodeEvents } from '../events.ts'
+import type { Directory } from '../explorer/directory.ts'
 import { createExpiredInvites } from './expired-invites.ts'
+import { createFarewells, type FarewellService } from './farewells.ts'
 import { createGate, type Gate } from './gate.ts'
 import { createInviteBook } from './invite-book.ts'
 import { createInvites, type InvitesService } from './invites.ts'
@@ -22,6 +24,8 @@ export interface People {
   readonly index: PeopleIndex
   readonly invites: InvitesService
   readonly pairing: PairDecisions
+  /** Start it when the gate is open, before the network. */
+  readonly farewells: FarewellService
   /** Takes back what expired; start it after the network. */
   readonly expiredInvites: Startable
 }
@@ -34,12 +38,13 @@ export function createPeople(
     readonly signer: Signer
     readonly clock: Clock
     readonly logger: Logger
+    readonly directory: Pick<Directory, 'device'>
     readonly announce: (record: Uint8Array) => void
     readonly addresses: () => readonly string[]
   },
   init: { readonly params: NetworkParams },
 ): People {
-  const { store, events, chain, signer, clock, logger, announce, addresses } = components
+  const { store, events, chain, signer, clock, logger, directory, announce, addresses } = components
   const { params } = init
   const index = createPeopleIndex({ store, events })
   const gate = createGate({ store, index, events, clock }, { params, device: signer.device })
@@ -47,6 +52,18 @@ export function createPeople(
   return {
     gate,
     index,
+    farewells: createFarewells(
+      {
+        store,
+        index,
+        gate,
+        directory,
+        accept: (records, from) => chain.acceptRecords(records, from),
+        events,
+        logger,
+      },
+      { network: networkIdOf(params), device: signer.device },
+    ),
     expiredInvites: createExpiredInvites(
       { store, index, chain, clock, logger },
       { device: signer.device },

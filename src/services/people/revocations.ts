@@ -9,10 +9,10 @@ import type { RecordOf, SignedRecord } from '../../chain/record.ts'
 import { applyDeviceRevoke, readDevice, revocationMessage } from '../../chain/state/devices.ts'
 import { readUser } from '../../chain/state/users.ts'
 import { createOverlay } from '../../chain/view.ts'
-import { utf8 } from '../../common/bytes.ts'
 import { verifyEd25519 } from '../../common/crypto.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { AdmissionRecord, PeopleIndex } from './people-index.ts'
+import { rememberRevocation, revocationIdOf } from './revoked.ts'
 
 export interface Revocations {
   isRevoked(device: DeviceId): boolean
@@ -35,11 +35,10 @@ export function createRevocations(components: {
 }): Revocations {
   const { store, index, userOf } = components
   const open = new Map<string, RecordOf<'device.revoke'>>()
-  const keyOf = (device: DeviceId): string => `revoked/${device}`
   /** Beside the database: a full disk must not let anybody in. */
   const noted = new Set<DeviceId>()
   const isNoted = (device: DeviceId): boolean =>
-    noted.has(device) || store.meta(keyOf(device)) !== undefined
+    noted.has(device) || revocationIdOf(store, device) !== undefined
   const isRevoked = (device: DeviceId): boolean =>
     isNoted(device) || readDevice(store.state, device)?.active === false
 
@@ -93,7 +92,7 @@ export function createRevocations(components: {
     const device = deviceIdOf(record.body.device)
     if (!verdict || isNoted(device)) return false
     noted.add(device)
-    store.setMeta(keyOf(device), utf8(record.id))
+    rememberRevocation(store, device, record.id)
     return true
   }
 

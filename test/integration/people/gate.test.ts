@@ -160,6 +160,22 @@ describe('the gate', function () {
     const alone = (): boolean => phone.peers.list().every(({ connected }) => !connected)
     await until(alone, 'no connection of the phone stands', 2000)
     assert.ok(performance.now() - began < 2000)
+    // It dials again, is shown the revocation, and says so.
+    const told = async (): Promise<boolean> => (await phone.status()).revoked !== null
+    for (const end = performance.now() + WAIT_MS; !(await told()); ) {
+      assert.ok(performance.now() < end, 'the phone is told')
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    const { revoked, alarms } = await phone.status()
+    assert.deepEqual(revoked?.by, { device: ada.identity.device, name: "Ada's device" })
+    assert.equal(revoked.reason, 'lost')
+    assert.ok(alarms.some(({ code }) => code === 'DEVICE_OUT'))
+    assert.ok(
+      (await phone.check({ deep: false }, AbortSignal.timeout(WAIT_MS))).some(
+        ({ name }) => name === 'membership',
+      ),
+    )
+    assert.ok(alone(), 'and no connection stands')
     await people.stop(phone)
     const again = await hostWith(secretOf('phone', 'device'))
     assert.equal(await staysConnected(again, ada), false)

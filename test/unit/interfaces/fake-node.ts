@@ -364,6 +364,7 @@ export function createFakeNode() {
       mining: false,
       syncing: false,
       backups: node.backups.status(),
+      revoked: null,
       alarms: [],
     }),
     check: async () => [{ name: 'clock', result: 'ok', says: 'fine', remedy: null }],

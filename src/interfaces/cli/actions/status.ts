@@ -1,6 +1,7 @@
 /** `status`. */
 
 import { count } from '../../../common/plural.ts'
+import { revokedText } from '../../../services/people/revoked-text.ts'
 import type { FullStatus } from '../../http/api.ts'
 import { backupsText } from '../backups-text.ts'
 import { duration, fields, printable, size, time } from '../format.ts'
@@ -56,6 +57,7 @@ function statusText(status: FullStatus): string {
       '! Nobody has typed the words of your recovery kit yet. Without them, and without your devices, you are locked out: cairn recovery show, then cairn recovery test',
     )
   }
+  if (status.revoked !== null) warnings.unshift(`! ${printable(revokedText(status.revoked))}`)
   const backups = backupsText(status.backups)
   return [text, backups, ...warnings].filter((part) => part !== '').join('\n')
 }

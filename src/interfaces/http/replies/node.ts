@@ -2,6 +2,7 @@
 import type { PeersFile } from '../../../network/peers-file.ts'
 import type { NodeEvents } from '../../../services/events.ts'
 import type { RevokedDevice } from '../../../services/people/devices.ts'
+import type { OwnRevocation } from '../../../services/people/revoked-text.ts'
 import type { ErrorBody } from '../answer.ts'
 import type {
   Alarm,
@@ -82,6 +83,14 @@ export const nodeReplies = {
     memory: count,
     recovery: ref('Recovery'),
     backups: ref('Backups'),
+    revoked: nullable(
+      object<OwnRevocation>({
+        by: object<OwnRevocation['by']>({ device, name: nullable(text) }),
+        time,
+        reason: text,
+        byRecovery: flag,
+      }),
+    ),
     urls: object<FullStatus['urls']>({ api: nullable(text), gateway: nullable(text) }),
   }),
   Check: object<Check>({
