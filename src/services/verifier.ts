@@ -31,13 +31,19 @@ export interface SignedItem {
   readonly signature: Uint8Array
 }
 
+export interface VerifyOptions {
+  /** Goes before the batches that wait. */
+  readonly urgent?: boolean
+  readonly signal?: AbortSignal
+}
+
 export interface Verifier {
   /**
    * Whether each item's signature is good, in their order; a wrong length is a bad signature, not an error.
    *
    * @throws the signal's reason; `VERIFIER_FAILED` when the thread ended
    */
-  verify(items: readonly SignedItem[], signal?: AbortSignal): Promise<boolean[]>
+  verify(items: readonly SignedItem[], options?: VerifyOptions): Promise<boolean[]>
   /** Ends the thread; what is being verified there fails. */
   stop(): Promise<void>
 }
@@ -93,7 +99,7 @@ export function createVerifier({ clock = systemClock }: { clock?: Clock } = {}):
     return started
   }
 
-  const verifyApart = (items: readonly SignedItem[]): Promise<boolean[]> =>
+  const verifyApart = (items: readonly SignedItem[], urgent: boolean): Promise<boolean[]> =>
     new Promise((resolve, reject) => {
       lastId += 1
       const id = lastId
@@ -102,7 +108,7 @@ export function createVerifier({ clock = systemClock }: { clock?: Clock } = {}):
       worker ??= startWorker()
       worker.ref()
       const packed = pack(items)
-      const job: VerifierJob = { id, count: items.length, packed }
+      const job: VerifierJob = { id, urgent, count: items.length, packed }
       worker.postMessage(job, [packed.buffer])
     })
 
@@ -117,12 +123,14 @@ export function createVerifier({ clock = systemClock }: { clock?: Clock } = {}):
     )
 
   return {
-    verify: async (items, signal) => {
+    verify: async (items, { urgent = false, signal } = {}) => {
       signal?.throwIfAborted()
       if (items.length < MAX_INLINE) {
         return items.map((i) => verifyEd25519(i.publicKey, i.message, i.signature))
       }
-      const good = await (items.length <= MAX_POOLED ? verifyPooled(items) : verifyApart(items))
+      const good = await (items.length <= MAX_POOLED
+        ? verifyPooled(items)
+        : verifyApart(items, urgent))
       signal?.throwIfAborted()
       return good
     },

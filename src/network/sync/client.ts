@@ -61,12 +61,21 @@ export interface SyncClientInit {
 const PATIENCE_MS = 5000
 /** Headers of the first page, the next ones are larger: so that the first bodies come soon. */
 const FIRST_HEADERS = 250
+/** How many times as many headers the next page has, up to the limit. */
+const GROWTH = 2
 /** Pages of checked headers whose bodies are on their way or wait: the verifier checks them in turn with bodies. */
-const PAGES_AHEAD = 4
+const PAGES_AHEAD = 2
 /** Headers without a better chain: 11 days of mining without a pause; 40 MB of ids. */
 const MAX_USELESS_HEADERS = 500_000
 /** Pages of headers in one run that show no more work than those before them: reorgs of the peer meanwhile. */
 const MAX_STALE_PAGES = 3
+
+/** A page of headers that was asked for. */
+interface AskedPage {
+  readonly locator: readonly BlockId[]
+  readonly size: number
+  readonly headers: Promise<readonly Uint8Array[]>
+}
 
 export function createSyncClient(
   { chain, clock, logger }: SyncClientComponents,
@@ -92,7 +101,6 @@ export function createSyncClient(
     let useless = 0
     let shown = 0n
     let stale = 0
-    let locator = chain.locator().slice(0, MAX_LOCATOR_IDS)
     let early = false
     // Bodies of some pages are on their way or wait while the headers of the next are checked.
     const bodies = createBodyWindows(peer, chain, signal, (blocks) => {
@@ -100,14 +108,29 @@ export function createSyncClient(
       progress()
     })
     const taking: Promise<void>[] = []
-    let pageSize = Math.min(FIRST_HEADERS, limit)
+    const stop = new AbortController()
+    const asking = AbortSignal.any([signal, stop.signal])
+    const ask = (from: readonly BlockId[], size: number): AskedPage => {
+      const locator = from.slice(0, MAX_LOCATOR_IDS)
+      const headers = peer.headers(locator, size, asking)
+      headers.catch(() => {})
+      return { locator, size, headers }
+    }
+    let page = ask(chain.locator(), Math.min(FIRST_HEADERS, limit))
 
-    /** Takes one page; false: it was the last one. */
+    /** Takes one page, the next one is on its way then; false: it was the last one. */
     const takePage = async (): Promise<boolean> => {
-      const headers = await peer.headers(locator, pageSize, signal)
+      const { locator, size } = page
+      const headers = await page.headers
       const [first, last] = [headers[0], headers.at(-1)]
       if (first === undefined || last === undefined) return false
       checkFirst(peer, first, locator)
+      const isLast = headers.length < size
+      if (!isLast) {
+        const lastId = cidOf(last) as BlockId
+        const next = Math.min(size * GROWTH, limit)
+        page = ask([lastId, ...chain.locator().filter((id) => id !== lastId)], next)
+      }
       const plan = await chain.planHeaders(headers, peer.id)
       // A page that shows no more work than those before is not worth the turn; a reorg there makes a few.
       if (plan.chainwork > shown) progress()
@@ -128,16 +151,13 @@ export function createSyncClient(
       }
       // One clock of the two is wrong: not the peer's fault, and the blocks come when their time has come.
       early = plan.ahead
-      if (plan.ahead || headers.length < pageSize) return false
-      pageSize = Math.min(pageSize * 2, limit)
-      const lastId = cidOf(last) as BlockId
-      locator = [lastId, ...chain.locator().filter((id) => id !== lastId)].slice(0, MAX_LOCATOR_IDS)
-      return true
+      return !plan.ahead && !isLast
     }
 
     try {
       while (await takePage());
     } finally {
+      stop.abort()
       // What came before a failure is imported, and its own failure counts less.
       await Promise.allSettled(taking)
       await bodies.imported().catch(() => {})

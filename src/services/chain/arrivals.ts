@@ -1,16 +1,25 @@
 /**
  * Windows of blocks on their way from a peer to the importer: several are verified at a time, and what is ready is
- * imported together, in the order in which it came. A commit of few blocks costs more than their rules do.
+ * imported together, in the order in which it came.
  *
- * owns: the order of imports, how many windows go into one
+ * An import holds the event loop, so that nothing more arrives for the verifier meanwhile. While more blocks are
+ * expected it waits until it is worth that and the verifier has work for as long; the last ones are imported in
+ * smaller lots, so that little is left to do when the last signature is checked.
+ *
+ * owns: the order of imports, when one begins, how many windows go into it
  * does not own: the checks (intake), the import itself, how many windows are under way (whoever asks peers for them)
  */
 import type { Block } from '../../chain/block.ts'
+import type { Clock } from '../../common/clock.ts'
 
 /** Blocks that are worth an import of their own while others are still being verified. */
 const WORTH_BLOCKS = 1024
 /** Blocks in verification for which an import begins: it stops the flow of new ones, and the verifier would rest. */
 const AHEAD_BLOCKS = 1024
+/** Blocks that are worth an import of their own when no more are expected than those in verification. */
+const LAST_BLOCKS = 512
+/** Milliseconds without an arrival after which what is ready is imported: the peer is slow, or gone. */
+const PATIENCE_MS = 500
 
 export interface Arrivals {
   /**
@@ -39,13 +48,20 @@ interface Ready {
   readonly blocks: readonly Block[]
 }
 
-/** @param importBlocks - stores and connects blocks, in one transaction where all is well */
-export function createArrivals(
-  importBlocks: (blocks: readonly Block[]) => Promise<void>,
-): Arrivals {
+export interface ArrivalsComponents {
+  /** Stores and connects blocks, in one transaction where all is well. */
+  readonly importBlocks: (blocks: readonly Block[]) => Promise<void>
+  /** How many blocks are not imported whose headers a peer has shown, those that are here among them. */
+  readonly announced: () => number
+  readonly clock: Pick<Clock, 'after'>
+}
+
+export function createArrivals({ importBlocks, announced, clock }: ArrivalsComponents): Arrivals {
   const queue: Arrival[] = []
   let running = false
   let last: Promise<void> = Promise.resolve()
+  let impatient = false
+  let cancel = (): void => {}
 
   /** What can be imported now, taken from the front of the queue. */
   const takeReady = (): Ready[] => {
@@ -57,12 +73,13 @@ export function createArrivals(
       ready.push({ arrival, blocks: outcome.blocks })
       blocks += arrival.count
     }
-    const ahead = queue.filter(({ outcome }) => outcome === undefined)
-    const aheadBlocks = ahead.reduce((sum, { count }) => sum + count, 0)
+    const here = queue.reduce((sum, { count }) => sum + count, 0)
+    const ahead = queue.reduce((sum, { count, outcome }) => sum + (outcome ? 0 : count), 0)
     const worth =
-      ahead.length === 0 ||
+      impatient ||
+      (announced() <= here && (ahead === 0 || (blocks >= LAST_BLOCKS && ahead < AHEAD_BLOCKS))) ||
       blocks >= 2 * WORTH_BLOCKS ||
-      (blocks >= WORTH_BLOCKS && aheadBlocks >= AHEAD_BLOCKS)
+      (blocks >= WORTH_BLOCKS && ahead >= AHEAD_BLOCKS)
     if (!worth) return []
     queue.splice(0, ready.length)
     return ready
@@ -79,8 +96,13 @@ export function createArrivals(
     }
   }
 
+  const begin = (): void => {
+    if (!running) last = work()
+  }
+
   const work = async (): Promise<void> => {
     running = true
+    cancel()
     for (;;) {
       const ready = takeReady()
       const [first] = queue
@@ -91,6 +113,12 @@ export function createArrivals(
       } else break
     }
     running = false
+    if (queue[0]?.outcome === undefined) return
+    cancel = clock.after(PATIENCE_MS, () => {
+      impatient = true
+      begin()
+      impatient = false
+    })
   }
 
   return {
@@ -99,7 +127,7 @@ export function createArrivals(
       queue.push(arrival)
       const settle = (outcome: Outcome): void => {
         arrival.outcome = outcome
-        if (!running) last = work()
+        begin()
       }
       verified.then(
         (blocks) => settle({ blocks }),

@@ -162,7 +162,7 @@ export function createChainService(
     }
   }
 
-  const arrivals = createArrivals(importBlocks)
+  const arrivals = createArrivals({ importBlocks, announced: () => plans.size, clock })
 
   /** A block of the future: its records are taken at once, the block when its time has come. */
   const keepAside = async (

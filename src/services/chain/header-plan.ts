@@ -33,6 +33,8 @@ export interface HeaderPlans {
    * @throws chain errors with verdict `reject`
    */
   extend(encoded: readonly Uint8Array[], now: number): Promise<HeaderPlan>
+  /** How many are planned or being checked. */
+  readonly size: number
   /** A planned header. */
   get(id: BlockId): SealedHeader | undefined
   /** Forgets a header whose block is stored; whether it was planned. */
@@ -49,6 +51,7 @@ interface Run {
 
 export function createHeaderPlans(store: ChainStore, intake: Intake): HeaderPlans {
   const planned = new Map<BlockId, Planned>()
+  let checking = 0
 
   /** Newest first; from the plan as far as it goes, then from the store. */
   const ancestorsOf = (parent: BlockId): BlockHeader[] => {
@@ -111,7 +114,12 @@ export function createHeaderPlans(store: ChainStore, intake: Intake): HeaderPlan
   return {
     extend: async (encoded, now) => {
       const { added, wanted, end, ahead } = check(encoded, now)
-      await intake.seals([...added.values()].map(({ header }) => header))
+      checking += added.size
+      try {
+        await intake.seals([...added.values()].map(({ header }) => header))
+      } finally {
+        checking -= added.size
+      }
       for (const [id, entry] of added) {
         planned.set(id, entry)
         const oldest = planned.keys().next().value
@@ -119,6 +127,9 @@ export function createHeaderPlans(store: ChainStore, intake: Intake): HeaderPlan
       }
       const more = end !== undefined && isBetter(end, store.tip())
       return { wanted, more, chainwork: end?.chainwork ?? 0n, ahead }
+    },
+    get size() {
+      return planned.size + checking
     },
     get: (id) => planned.get(id)?.header,
     done: (id) => planned.delete(id),

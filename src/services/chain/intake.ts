@@ -20,9 +20,12 @@ export interface SignatureItem {
   readonly signature: Uint8Array
 }
 
-/** Checks many Ed25519 signatures, off the main thread when that pays. */
+/** Checks many Ed25519 signatures, off the main thread when that pays; urgent ones before those that wait. */
 export interface Verifier {
-  verify(items: readonly SignatureItem[]): Promise<boolean[]>
+  verify(
+    items: readonly SignatureItem[],
+    options?: { readonly urgent?: boolean },
+  ): Promise<boolean[]>
 }
 
 export interface Intake {
@@ -94,7 +97,8 @@ export function createIntake(
         message: sealMessage(header),
         signature: header.seal,
       }))
-      const good = items.length === 0 ? [] : await verifier.verify(items)
+      // Bodies are asked for when their headers are checked: they must not wait behind those that are here.
+      const good = items.length === 0 ? [] : await verifier.verify(items, { urgent: true })
       const wrong = headers.find((_, index) => good[index] !== true)
       if (wrong !== undefined) throw chainError('BLOCK_SEAL', { block: wrong.id })
     },

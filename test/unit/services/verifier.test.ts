@@ -51,6 +51,17 @@ describe('verifier', () => {
     )
   })
 
+  it('takes urgent batches before those that wait', async () => {
+    const verifier = createVerifier()
+    const { items } = batch(300)
+    const order: string[] = []
+    const noted = (name: string, urgent: boolean) =>
+      verifier.verify(items, { urgent }).then(() => order.push(name))
+    const all = [noted('a', false), noted('b', false), noted('c', true), noted('d', true)]
+    await Promise.all(all)
+    deepEqual(order, ['c', 'd', 'a', 'b'])
+  })
+
   it('takes bytes of a wrong length for a bad signature', async () => {
     const good = signed(0)
     const short = { ...good, signature: good.signature.subarray(1) }
@@ -64,12 +75,12 @@ describe('verifier', () => {
     const verifier = createVerifier()
     const { items, expected } = batch(MAX_POOLED + 100)
     const stop = new AbortController()
-    const aborted = verifier.verify(items, stop.signal)
+    const aborted = verifier.verify(items, { signal: stop.signal })
     const next = verifier.verify(items)
     stop.abort(new Error('enough'))
     await rejects(aborted, /enough/)
     deepEqual(await next, expected)
-    await rejects(verifier.verify(items, stop.signal), /enough/)
+    await rejects(verifier.verify(items, { signal: stop.signal }), /enough/)
   })
 
   it('VERIFIER_FAILED: stop ends the thread, and the next batch starts a new one', async () => {

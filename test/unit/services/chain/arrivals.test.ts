@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Block } from '../../../../src/chain/block.ts'
 import { createArrivals } from '../../../../src/services/chain/arrivals.ts'
+import { handClock } from '../../../helpers/chain-node.ts'
 
 /** Blocks that are told apart by their names alone. */
 function blocks(...names: string[]): Block[] {
@@ -13,19 +14,27 @@ interface Window {
   readonly ended: Promise<string>
 }
 
-function setup(failing: readonly string[] = []): {
+function setup({ failing = [] as readonly string[], announced = 0 } = {}): {
   imports: string[][]
+  clock: ReturnType<typeof handClock>
+  announce(count: number): void
   take(count?: number): Window
   idle(): Promise<void>
 } {
   const imports: string[][] = []
-  const arrivals = createArrivals(async (some) => {
+  const clock = handClock(0)
+  const importBlocks = async (some: readonly Block[]): Promise<void> => {
     const names = some.map(({ id }) => String(id))
     imports.push(names)
     if (names.some((name) => failing.includes(name))) throw new Error('no disk')
-  })
+  }
+  const arrivals = createArrivals({ importBlocks, announced: () => announced, clock })
   return {
     imports,
+    clock,
+    announce: (count) => {
+      announced = count
+    },
     idle: arrivals.idle,
     take: (count = 1) => {
       const verified = Promise.withResolvers<readonly Block[]>()
@@ -55,8 +64,8 @@ describe('services/chain: arrivals', () => {
     assert.deepEqual(imports, [['a', 'b', 'c']])
   })
 
-  it('begins an import while others are verified when it is worth it and the verifier has work', async () => {
-    const { imports, take } = setup()
+  it('while more are expected, begins when it is worth it and the verifier has work', async () => {
+    const { imports, take, clock } = setup({ announced: 3000 })
     const [large, ahead] = [take(1024), take(1023)]
     large.verified.resolve(blocks('large'))
     await new Promise(setImmediate)
@@ -68,12 +77,29 @@ describe('services/chain: arrivals', () => {
     assert.deepEqual(imports, [['large']])
     ahead.verified.resolve(blocks('ahead'))
     more.verified.resolve(blocks('more'))
+    await new Promise(setImmediate)
+    assert.deepEqual(imports, [['large']], 'the verifier has nothing to do')
+    clock.time += 500
     await small.ended
-    assert.deepEqual(imports.flat(), ['large', 'ahead', 'more', 'small'])
+    assert.deepEqual(imports, [['large'], ['ahead', 'more', 'small']], 'no more came')
+  })
+
+  it('the last ones are imported in smaller lots', async () => {
+    const { imports, take, announce } = setup({ announced: 1100 })
+    const [one, two, three] = [take(500), take(100), take(500)]
+    one.verified.resolve(blocks('one'))
+    await new Promise(setImmediate)
+    assert.deepEqual(imports, [], 'the verifier has work for longer than it takes')
+    two.verified.resolve(blocks('two'))
+    await two.ended
+    announce(500)
+    three.verified.resolve(blocks('three'))
+    await three.ended
+    assert.deepEqual(imports, [['one', 'two'], ['three']])
   })
 
   it('tells each window of its own failure, and goes on', async () => {
-    const { imports, take, idle } = setup(['bad'])
+    const { imports, take, idle } = setup({ failing: ['bad'] })
     const [good, refused, bad, last] = [take(), take(), take(), take()]
     refused.verified.reject(new Error('a wrong signature'))
     last.verified.resolve(blocks('last'))
