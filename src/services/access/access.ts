@@ -45,7 +45,14 @@ export function createAccess(
     keyHolder: exchange.keyHolder,
     secrets: createFileSecrets({ keys, reading: exchange.reading, user }),
     userSecrets: async () => (await keyring.all()).map(({ secret }) => secret),
-    devices: createDevicesService({ store, records, directory, sharing, user }),
+    devices: createDevicesService({
+      store,
+      records,
+      directory,
+      sharing,
+      user,
+      device: self.device,
+    }),
     parts: [createOpening({ store, keys, events, clock, logger }), sharing, ...exchange.parts],
   }
 }

@@ -4,6 +4,7 @@ import { count } from '../../../common/plural.ts'
 import type { PeersFile } from '../../../network/peers-file.ts'
 import { segment } from '../../client/segment.ts'
 import type { DeviceSummary, PeerSummary, SeenDevice, UserSummary } from '../../http/api.ts'
+import { revokeDevice, revokedWords } from '../actions/revoke-device.ts'
 import { printable, shortId, table, time } from '../format.ts'
 import type { CommandSetup } from '../register.ts'
 import { nameOf, stateWord } from '../states.ts'
@@ -74,18 +75,15 @@ export function registerMembers({ program, register }: CommandSetup): void {
     .argument('<device>', DEVICE)
     .option('--reason <text>', 'for the history')
     .option('--force', 'also your last device')
-  register(revoke, async (session, [device = ''], { reason, force }) => {
-    const client = await session.node()
-    const path = `/api/v1/devices/${segment(device)}/revoke`
-    const json = {
-      ...(reason === undefined ? {} : { reason }),
+    .option('--with-admitted', 'also those of your devices that it let in, but never this one')
+  register(revoke, async (session, [device = ''], { reason, force, withAdmitted }) => {
+    const options = {
+      ...(typeof reason === 'string' ? { reason } : {}),
       ...(force === true ? { force: true } : {}),
+      ...(withAdmitted === true ? { withAdmitted: true } : {}),
     }
-    const done = await client.call<{ name: string }>('POST', path, { json }, session.signal)
-    session.result(
-      done,
-      `${printable(done.name)} is shut out, here at once and everywhere as soon as it is heard of. What it has, it keeps: give files that matter new keys with cairn rekey FILE`,
-    )
+    const done = await revokeDevice(session, device, options)
+    session.result(done, revokedWords(done))
   })
   for (const command of [rename, revoke]) devices.addCommand(command.copyInheritedSettings(program))
 

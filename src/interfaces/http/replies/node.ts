@@ -1,7 +1,7 @@
 /** Answers about the node, its people, devices and peers; errors; lines of progress; events. */
 import type { PeersFile } from '../../../network/peers-file.ts'
 import type { NodeEvents } from '../../../services/events.ts'
-import type { RevokedDevice } from '../../../services/people/devices.ts'
+import type { AdmittedDevice, RevokedDevice } from '../../../services/people/devices.ts'
 import type { OwnRevocation } from '../../../services/people/revoked-text.ts'
 import type { ErrorBody } from '../answer.ts'
 import type {
@@ -35,6 +35,8 @@ import {
 
 const named = ref('Named')
 const state = ref('RecordState')
+
+const admitted = object<AdmittedDevice>({ device, name: text, added: time })
 
 export const nodeReplies = {
   Error: object<{ error: ErrorBody }>({
@@ -123,7 +125,13 @@ export const nodeReplies = {
     state,
     seen: nullable(time),
   }),
-  RevokedDevice: object<RevokedDevice>({ device, name: text, record: cid }),
+  RevokedDevice: object<RevokedDevice>({
+    device,
+    name: text,
+    record: nullable(cid),
+    also: list(admitted),
+    admitted: list(admitted),
+  }),
   Peer: object<PeerSummary>({
     device,
     name: nullable(text),

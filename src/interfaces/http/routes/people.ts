@@ -58,9 +58,14 @@ export function peopleRoutes({ invites, devices, recovery, keys }: PeopleNode): 
       body: objectOf({
         reason: { type: 'string', maxLength: 1000 },
         force: { type: 'boolean', description: 'also your last device' },
+        withAdmitted: {
+          type: 'boolean',
+          description:
+            'also those of your devices that it let in, and so on; never the one that is asked',
+        },
       }),
       reply: 'RevokedDevice',
-      gives: '{device, name, record}',
+      gives: 'the device, and those of yours that it let in: shut out with it, or standing',
       handle: async ({ params, body, signal }) =>
         ok(await devices.revoke(params.id ?? '', body, signal)),
     }),

@@ -240,6 +240,57 @@ describe('keys of a person', () => {
       assert.equal(readInvite(ada.store.state, invite.id)?.used, true)
     }))
 
+  it('a revocation shows whom the lost device had let in, and takes them along when asked', () =>
+    withDevices(async ({ ada, phone, bob, clock, dir }) => {
+      const user = ada.chain.user ?? assert.fail('Ada is a user')
+      const [tablet, watch, desk] = await Promise.all(
+        ['tablet', 'watch', 'desk'].map((name) => createPrivateNode(name, { dir, clock })),
+      )
+      assert.ok(tablet && watch && desk)
+      // The phone let the tablet in, that one the watch; Ada's laptop the desk.
+      for (const [node, by] of [
+        [tablet, 'phone'],
+        [watch, 'tablet'],
+        [desk, 'ada'],
+      ] as const) {
+        await ada.tell(node)
+        await node.joinAsDevice(user, by)
+        await node.tell(ada, bob)
+        await mine(ada, bob)
+      }
+      const namesOf = (list: readonly { name: string }[]) => list.map(({ name }) => name)
+      const done = await ada.devices.revoke('phone', { reason: 'lost' }, signal)
+      assert.deepEqual(namesOf(done.admitted), ['tablet', 'watch'])
+      assert.deepEqual(done.also, [])
+      const stands = (node: PrivateNode) => readDevice(ada.store.state, node.device)?.active
+      clock.time += 60_000
+      await mine(ada, bob)
+      assert.deepEqual([phone, tablet, watch, desk].map(stands), [false, true, true, true])
+      const more = await ada.devices.revoke('phone', { withAdmitted: true }, signal)
+      assert.equal(more.record, null)
+      assert.deepEqual(namesOf(more.also), ['tablet', 'watch'])
+      assert.deepEqual(more.admitted, [])
+      clock.time += 60_000
+      await mine(ada, bob)
+      assert.deepEqual([phone, tablet, watch, desk].map(stands), [false, false, false, true])
+      await assert.rejects(ada.devices.revoke('phone', { withAdmitted: true }, signal), {
+        code: 'DEVICE_REVOKED',
+      })
+    }))
+
+  it('never the device that is asked, though the lost one had let it in', () =>
+    withDevices(async ({ ada, phone, bob, clock }) => {
+      const done = await phone.devices.revoke(ada.device, { withAdmitted: true }, signal)
+      assert.deepEqual(done.also, [])
+      assert.deepEqual(
+        done.admitted.map(({ device }) => device),
+        [phone.device],
+      )
+      clock.time += 60_000
+      await mine(phone, bob)
+      assert.equal(readDevice(phone.store.state, phone.device)?.active, true)
+    }))
+
   it('a key that a revoked device states after all does not stand for the new one', () =>
     withDevices(async ({ ada, phone, bob }) => {
       const theirs = publicKeyOf('x25519', seedOf('the thief'))

@@ -116,7 +116,7 @@ export async function createPrivateNode(name: string, init: PrivateNodeInit): Pr
     copies,
     opening,
     sharing,
-    devices: createDevicesService({ store, records: chain, directory, sharing, user }),
+    devices: createDevicesService({ store, records: chain, directory, sharing, user, device }),
     files,
     joinAsUser: async () => {
       const secret = init.userSecret ?? seedOf(`${name} user`)
