@@ -3,7 +3,9 @@ import type { NetworkId } from '../chain/ids.ts'
 import type { Clock } from '../common/clock.ts'
 import { codeOf } from '../common/errors.ts'
 import type { Logger } from '../common/logger.ts'
+import { count } from '../common/plural.ts'
 import type { Backups } from '../services/backup/backups.ts'
+import type { ContentsState } from '../services/backup/contents/contents.ts'
 import type { Destination } from '../services/backup/destination.ts'
 import { boundedCalls } from '../services/backup/destination-calls.ts'
 import type { BackupKey } from '../services/backup/keys.ts'
@@ -65,14 +67,14 @@ export function createFigures(
     })
   }
 
-  const monthly = (destination: Destination, written: number): number | null => {
+  const monthly = (destination: Destination, written: number, contents: number): number | null => {
     const found = stored.get(destination.name)
     if (found === undefined) return null
     const hours = Math.max(HOUR_MS, clock.now() - startedAt)
     const writes = (written * WRITES_PER_BACKUP * MONTH_MS) / hours
     const price = prices[pricedAs(destination.kind, destination.name)]
     const reads = found.backups * (MONTH_MS / DAYS_MS)
-    return monthlyCost(price, { bytes: found.bytes, writes, reads })
+    return monthlyCost(price, { bytes: found.bytes + contents, writes, reads })
   }
 
   const statuses = (): DestinationStatus[] =>
@@ -102,8 +104,12 @@ export function createFigures(
             ? null
             : { time: drilled.time, code: drilled.code, by: drilled.by ?? null },
         stored: found ?? null,
+        contents: contentsStatus(state.contents),
         written: { backups: state.backups, bytes: state.bytes },
-        monthly: destination === undefined ? null : monthly(destination, state.backups),
+        monthly:
+          destination === undefined
+            ? null
+            : monthly(destination, state.backups, state.contents?.bytes ?? 0),
       }
     })
 
@@ -123,6 +129,17 @@ export function createFigures(
       for (const { name, passphraseProblem: problem } of backups.status()) {
         if (problem === undefined) continue
         found.push(`The passphrase does not open the backups at ${name} yet: ${problem.message}`)
+      }
+      const { missing = 0 } = backups.contents() ?? {}
+      if (missing > 0) {
+        found.push(
+          `The contents of ${count(missing, 'file')} did not come back whole from the backups; another device may have them.`,
+        )
+      }
+      for (const { destination, contents } of statuses()) {
+        const problem = contents?.lastError ?? null
+        if (problem === null) continue
+        found.push(`Contents of files do not get to ${destination}: ${problem.message}`)
       }
       for (const { destination, failures, lastError, newest, verified, drilled } of statuses()) {
         const since = newest?.time ?? startedAt
@@ -156,6 +173,13 @@ export function createFigures(
       }
     },
   }
+}
+
+function contentsStatus(state: ContentsState | undefined): DestinationStatus['contents'] {
+  if (state === undefined) return null
+  const { files, packs, bytes, waiting, sent, lastError } = state
+  const [told, problem] = [waiting ?? null, lastError ?? null]
+  return { files, objects: packs, bytes, waiting: told, sent, lastError: problem }
 }
 
 /** The policy of the configuration for every destination that keeps more than the latest. */

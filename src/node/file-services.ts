@@ -1,6 +1,7 @@
 /** The services that work on files, joined to each other. */
 import type { NetworkParams } from '../chain/params.ts'
 import type { Transfer } from '../network/transfer/transfer.ts'
+import type { LocalContents } from '../services/backup/contents/bringing.ts'
 import type { FilesComponents } from '../services/files/components.ts'
 import { createCopies } from '../services/files/copies.ts'
 import { createFilesService, type FilesService } from '../services/files/files-service.ts'
@@ -14,6 +15,8 @@ export interface FileServices {
   readonly votes: VotingService
   readonly legacy: LegacyService
   readonly replication: Replication
+  /** What backups hold of them. */
+  readonly contents: LocalContents
 }
 
 export function createFileServices(
@@ -38,5 +41,6 @@ export function createFileServices(
     votes: createVoting(components),
     legacy: createLegacy({ store, records, files, directory, params }),
     replication,
+    contents: { content, pins, complete: copies.complete },
   }
 }

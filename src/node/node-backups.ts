@@ -14,6 +14,7 @@ import type { Startable } from '../common/lifecycle.ts'
 import type { Logger } from '../common/logger.ts'
 import type { Backups, SaveOutcome } from '../services/backup/backups.ts'
 import type { Problem } from '../services/backup/catalog.ts'
+import type { LocalContents } from '../services/backup/contents/bringing.ts'
 import type { Drilled } from '../services/backup/drill.ts'
 import { backupError } from '../services/backup/errors.ts'
 import type { BackupKey } from '../services/backup/keys.ts'
@@ -89,6 +90,8 @@ export interface NodeBackupsComponents {
   readonly verifier: Verifier
   readonly events: Events<NodeEvents>
   readonly keystore: Keystore
+  /** The contents of files that are here. */
+  readonly contents: LocalContents
   /** What brings the user back. */
   readonly person: Owner['person']
   readonly clock: Clock
@@ -161,6 +164,7 @@ export function createNodeBackups(
   }
   return {
     start: async () => {
+      const { openContents } = await import('./backup-contents.ts')
       await vouching.start()
       if (running !== undefined || options === undefined) return
       stopping = new AbortController()
@@ -176,9 +180,14 @@ export function createNodeBackups(
       faults = opened.faults
       const key = await keys.from(opened.destinations, stopping.signal)
       const { createBackups } = await import('../services/backup/backups.ts')
+      const { contents, hasContents } = openContents(
+        { ...components, ...opened, logger },
+        { params: init.params, wanted: options.contents },
+      )
       const { createFigures, retentionOf } = await import('./backup-figures.ts')
       const owner = {
         network,
+          contents,
         user: () => chain.user,
         key,
         vouched: vouching.vouched,
@@ -188,6 +197,7 @@ export function createNodeBackups(
         {
           ...components,
           destinations: opened.destinations,
+          hasContents,
           owner,
           sources: await openUnseen({ ...components, logger }, options.sources ?? []),
           onPerson: createLateKeys(components, { network }),
@@ -229,9 +239,15 @@ export function createNodeBackups(
       const warnings = options !== undefined && !isConfigured ? [NOT_CONFIGURED] : []
       const told = faults.map(({ code, message }) => ({ code, message }))
       if (running === undefined) {
-        const nothing = { key: 'none', passphrase: false, destinations: [] } as const
+        const nothing = {
+          key: 'none',
+          passphrase: false,
+          returned: null,
+          destinations: [],
+        } as const
         return { configured: isConfigured, warnings, faults: told, ...nothing }
       }
+        returned: running.backups.contents() ?? null,
       const { figures } = running
       const key = keystore.complete().includes('recovery') ? 'kit' : figures.hasKey ? 'key' : 'none'
       return {

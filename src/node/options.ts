@@ -49,6 +49,8 @@ export interface BackupOptions {
   readonly newNetwork?: boolean
   /** For every destination that keeps more than the latest; default: DEFAULT_RETENTION. */
   readonly retention?: RetentionPolicy | undefined
+  /** Destinations that get the contents of files too: names, kinds, `all`; default: none. */
+  readonly contents?: readonly string[] | undefined
   /** Prices that replace those of the table. */
   readonly prices?: Partial<PriceTable> | undefined
 }

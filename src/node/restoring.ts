@@ -14,6 +14,7 @@ import { type Clock, systemClock } from '../common/clock.ts'
 import { publicKeyOf } from '../common/crypto.ts'
 import { codeOf, messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/logger.ts'
+import { wantContents } from '../services/backup/contents/back.ts'
 import type { Destination } from '../services/backup/destination.ts'
 import { boundedCalls } from '../services/backup/destination-calls.ts'
 import { backupError } from '../services/backup/errors.ts'
@@ -207,6 +208,7 @@ async function settle(
   if (kit !== undefined) keystore.put('recovery', kit)
   const { peers = [] } = person
   if (peers.length > 0) await rememberPeers(directory, peers, { logger, clock })
+  wantContents(store)
   writeNetwork(directory.path, person.params)
   rmSync(join(directory.path, RESTORING_FILE), { force: true })
   return device

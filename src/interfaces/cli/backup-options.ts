@@ -43,6 +43,7 @@ export async function backupOptions(
     ask: secretsAsker(session),
     newNetwork: options.newNetwork === true,
     retention: Object.keys(retention).length === 0 ? undefined : retention,
+    contents: values.backup_contents,
     prices: await pricesOf(values.backup_prices),
   }
 }

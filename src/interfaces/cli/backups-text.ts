@@ -1,9 +1,10 @@
 /** What a person reads of backups. */
+import { count } from '../../common/plural.ts'
 import type { BackupsStatus } from '../http/api.ts'
 import { printable, size, table, time } from './format.ts'
 
 /** What `status` and `backup` tell of backups. */
-export function backupsText({ destinations, warnings, faults }: BackupsStatus): string {
+export function backupsText({ destinations, warnings, faults, returned }: BackupsStatus): string {
   const lines = destinations.map((each) => {
     const { newest, stored, verified, drilled, monthly } = each
     return [
@@ -34,6 +35,25 @@ export function backupsText({ destinations, warnings, faults }: BackupsStatus): 
             lines,
           ),
         ]
+  const contents = destinations.flatMap(({ destination, contents: there }) =>
+    there === null ? [] : [contentsText(destination, there)],
+  )
+  if (returned !== null && (returned.running || returned.files > 0)) {
+    const state = returned.running ? 'contents come back from backups' : 'came back from backups'
+    contents.push(`${state}: ${count(returned.files, 'file')}, ${size(returned.bytes)}`)
+  }
   const loud = [...warnings, ...faults.map(({ message }) => message)]
-  return [...shown, ...loud.map((each) => `! ${printable(each)}`)].join('\n')
+  return [...shown, ...contents, ...loud.map((each) => `! ${printable(each)}`)].join('\n')
+}
+
+type Contents = NonNullable<BackupsStatus['destinations'][number]['contents']>
+
+function contentsText(destination: string, { files, bytes, waiting }: Contents): string {
+  const left =
+    waiting === null
+      ? 'not looked at yet'
+      : waiting.files === 0
+        ? 'complete'
+        : `${count(waiting.files, 'file')} (${size(waiting.bytes)}) not there yet`
+  return `contents at ${destination}: ${count(files, 'file')}, ${size(bytes)}; ${left}`
 }

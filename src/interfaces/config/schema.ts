@@ -106,6 +106,13 @@ const properties = {
     maxLength: 4096,
     description: 'a folder for backups: a second disk, a mounted volume, a share',
   },
+  backup_contents: {
+    type: 'array',
+    items: { type: 'string', minLength: 1, maxLength: 300 },
+    maxItems: 64,
+    description:
+      'destinations that get the contents of files too, by kind (folder, postgres, s3, gcs, ipfs) or name; all: all but ipfs. None unless set',
+  },
   backup_keep_last: {
     type: 'integer',
     minimum: 1,

@@ -69,6 +69,14 @@ const BACKUP_FIGURES: readonly Figure[] = [
   ['average_bytes', 'Size of one, on average', ({ stored }) => stored?.average ?? null],
   ['written', 'Backups since the start', ({ written }) => written.backups],
   ['written_bytes', 'Bytes sent since the start', ({ written }) => written.bytes],
+  ['contents_files', 'Files whose contents are there', ({ contents }) => contents?.files ?? null],
+  ['contents_bytes', 'Size of contents there', ({ contents }) => contents?.bytes ?? null],
+  [
+    'contents_waiting_files',
+    'Files whose contents are not there yet',
+    ({ contents }) => contents?.waiting?.files ?? null,
+  ],
+  ['contents_waiting_bytes', 'Their size', ({ contents }) => contents?.waiting?.bytes ?? null],
   ['dollars_a_month', 'What it costs, an estimate', ({ monthly }) => monthly],
 ]
 

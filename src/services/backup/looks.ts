@@ -6,6 +6,9 @@ import type { Clock } from '../../common/clock.ts'
 import { type Catalog, type CatalogEntry, type Problem, problemOf, readCatalog } from './catalog.ts'
 import type { Destination } from './destination.ts'
 
+/** How ids of networks begin: what else stands there, contents of files for instance, is not listed. */
+const NETWORKS = 'b'
+
 /** Milliseconds for the others, once there is something to restore: a service far away has answered by then. */
 export const GRACE_MS = 3_000
 
@@ -62,7 +65,7 @@ export async function lookAtAll(
   }
   const looks = destinations.map(async (destination) => {
     try {
-      const catalog = await readCatalog(destination, { prefix: '', signal: looking })
+      const catalog = await readCatalog(destination, { prefix: NETWORKS, signal: looking })
       if (!late.signal.aborted) take(destination, catalog)
     } catch (error) {
       signal.throwIfAborted()

@@ -37,6 +37,18 @@ export interface DestinationStatus {
     /** Of the newest there, by the clock of whoever wrote it; 0: there is none. */
     readonly newest: number
   } | null
+  /** The contents of files; null: they are not sent there. */
+  readonly contents: {
+    /** Files that are there whole, the objects that they are in, and the bytes of these. */
+    readonly files: number
+    readonly objects: number
+    readonly bytes: number
+    /** What is here and not there yet; null: it is not known yet. */
+    readonly waiting: { readonly files: number; readonly bytes: number } | null
+    /** Bytes sent since the start. */
+    readonly sent: number
+    readonly lastError: DestinationStatus['lastError']
+  } | null
   /** Since the start. */
   readonly written: { readonly backups: number; readonly bytes: number }
   /** US dollars a month, by the table of prices; an estimate. */
@@ -54,6 +66,15 @@ export interface BackupsStatus {
   readonly key: 'kit' | 'key' | 'none'
   /** Whether a passphrase was set from here at all of them. */
   readonly passphrase: boolean
+  /** Contents of files that came back from backups since the start; null: backups are off. */
+  readonly returned: {
+    /** Whether more is being read. */
+    readonly running: boolean
+    readonly files: number
+    readonly bytes: number
+    /** Files that the backups have not whole. */
+    readonly missing: number
+  } | null
   readonly destinations: readonly DestinationStatus[]
 }
 

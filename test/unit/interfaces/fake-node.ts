@@ -322,6 +322,7 @@ export function createFakeNode() {
         faults: [],
         key: 'none',
         passphrase: false,
+        returned: null,
         destinations: [],
       }),
       create: never,

@@ -17,6 +17,7 @@ const good: DestinationStatus = {
   verified: { time: NOW, code: null },
   drilled: { time: NOW, code: null, by: null },
   stored: { backups: 1, bytes: 10, average: 10, seen: NOW, newest: NOW },
+  contents: null,
   written: { backups: 1, bytes: 10 },
   monthly: 0,
 }
@@ -25,6 +26,7 @@ const status = (more: Partial<BackupsStatus>): BackupsStatus => ({
   warnings: [],
   faults: [],
   key: 'kit',
+  returned: null,
   passphrase: true,
   destinations: [good],
   ...more,

@@ -9,6 +9,7 @@ import type { Client } from '../../client/client.ts'
 import { loadConfig } from '../../config/load.ts'
 import { interfaceError } from '../../errors.ts'
 import { backupOptions } from '../backup-options.ts'
+import { printable, size } from '../format.ts'
 import { confirm } from '../input.ts'
 import type { Options } from '../register.ts'
 import type { Session } from '../session.ts'
@@ -84,8 +85,16 @@ async function intoNode(
   }
 }
 
-function text({ height, records, sources, problems }: Restored): string {
+function text({ height, records, sources, problems, contents }: Restored): string {
   const from = sources.map(({ destination }) => destination).join(', ')
   const trouble = problems.length === 0 ? '' : ` (${count(problems.length, 'backup')} unusable)`
-  return `Restored from ${from}${trouble}: block ${height}, ${count(records, 'pending record')}.`
+  return `Restored from ${from}${trouble}: block ${height}, ${count(records, 'pending record')}.${contentsText(contents)}`
+}
+
+function contentsText(contents: Restored['contents']): string {
+  if (contents === undefined) return ''
+  const { files, bytes, missing, problems } = contents
+  const came = files > 0 ? ` Contents of ${count(files, 'file')} came back (${size(bytes)}).` : ''
+  const first = problems[0] === undefined ? '' : `: ${printable(problems[0].message)}`
+  return missing > 0 ? `${came} Of ${count(missing, 'file')} they did not${first}` : came
 }

@@ -82,19 +82,26 @@ export async function list(session: Session): Promise<void> {
 export async function verify(session: Session, id: string | undefined): Promise<void> {
   const path = `/api/v1/backups/${encodeURIComponent(id ?? 'newest')}/verify`
   await each<Verified>(session, path, undefined, (one) => {
-    const { destination, name, height, objects, bytes, opened, problems } = one
+    const { destination, name, height, objects, bytes, opened, contents, problems } = one
     const how = opened ? 'read, opened and hashed' : 'read and compared with what was written'
     const head = `${destination}: "${printable(name)}" of block ${height}: ${count(objects, 'object')}, ${size(bytes)}, ${how}`
     const found = problems.map(problemText)
     const left = opened ? [] : [NOT_OPENED]
-    return { ok: problems.length === 0, text: [head, ...left, ...found].join('\n') }
+    const more = contents === undefined ? [] : [contentsOf(destination, contents)]
+    return { ok: problems.length === 0, text: [head, ...left, ...more, ...found].join('\n') }
   })
 }
 
 export async function drill(session: Session, destination: string | undefined): Promise<void> {
   await each<Drilled>(session, '/api/v1/backups/drill', destination, (one) => ({
     ok: true,
-    text: `${one.destination}: ${count(one.height, 'block')} came back in ${one.milliseconds} ms and are the same as here${one.behind > 0 ? `; ${count(one.behind, 'block')} newer here` : ''}`,
+    text: `${one.destination}: ${count(one.height, 'block')} came back in ${one.milliseconds} ms and are the same as here${one.behind > 0 ? `; ${count(one.behind, 'block')} newer here` : ''}${one.contents === undefined ? '' : `; ${count(one.contents.files, 'file')} put together from ${size(one.contents.bytes)}`}`,
+const contentsOf = (
+  destination: string,
+  { packs, bytes, read }: NonNullable<Verified['contents']>,
+): string =>
+  `${destination}: contents of files: ${count(packs, 'object')}, ${size(bytes)}; ${read} of them read`
+
   }))
 }
 

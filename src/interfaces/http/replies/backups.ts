@@ -19,6 +19,8 @@ import {
 const kind = words('folder', 'postgres', 's3', 'gcs', 'ipfs')
 const proof = () =>
   nullable(object<NonNullable<DestinationStatus['verified']>>({ time, code: nullable(text) }))
+const failure = () =>
+  nullable(object<NonNullable<DestinationStatus['lastError']>>({ code: text, message: text, time }))
 const problems = list(anything('{destination, object, code, message}'))
 const outcomes = list(anything('{destination, saved, problem}'))
 
@@ -29,9 +31,7 @@ export const backupReplies = {
     newest: nullable(
       object<NonNullable<DestinationStatus['newest']>>({ name: text, time, size: nullable(count) }),
     ),
-    lastError: nullable(
-      object<NonNullable<DestinationStatus['lastError']>>({ code: text, message: text, time }),
-    ),
+    lastError: failure(),
     failures: count,
     behind: flag,
     verified: proof(),
@@ -51,6 +51,16 @@ export const backupReplies = {
         newest: time,
       }),
     ),
+    contents: nullable(
+      object<NonNullable<DestinationStatus['contents']>>({
+        files: count,
+        objects: count,
+        bytes: count,
+        waiting: nullable(object<{ files: number; bytes: number }>({ files: count, bytes: count })),
+        sent: count,
+        lastError: failure(),
+      }),
+    ),
     written: object<DestinationStatus['written']>({ backups: count, bytes: count }),
     monthly: nullable(number),
   }),
@@ -60,6 +70,14 @@ export const backupReplies = {
     faults: list(object<BackupsStatus['faults'][number]>({ code: text, message: text })),
     key: words('kit', 'key', 'none'),
     passphrase: flag,
+    returned: nullable(
+      object<NonNullable<BackupsStatus['returned']>>({
+        running: flag,
+        files: count,
+        bytes: count,
+        missing: count,
+      }),
+    ),
     destinations: list(ref('BackupDestination')),
   }),
   Backup: object<BackupView>({
@@ -96,11 +114,13 @@ export const backupReplies = {
     sources: readonly object[]
     records: number
     problems: readonly object[]
+    contents: object | null
   }>({
     tip: cid,
     height: count,
     sources: list(anything('{destination, object}')),
     records: count,
     problems,
+    contents: nullable(anything('{files, bytes, missing, problems, complete}')),
   }),
 }

@@ -111,9 +111,12 @@ export function backupRoutes({ backups }: Pick<NodeApi, 'backups'>): Route[] {
       summary:
         'Take in what a backup holds; never goes back. :id is a backup, its number, CID or name, a time, or "newest"',
       reply: 'RestoredBackup',
-      gives: '{tip, height, sources, records, problems}',
+      gives: '{tip, height, sources, records, problems, contents}',
       handle: async ({ params, signal }) =>
-        ok(await backups.restore(selectionOf(params.id ?? 'newest'), signal)),
+        ok({
+          contents: null,
+          ...(await backups.restore(selectionOf(params.id ?? 'newest'), signal)),
+        }),
     }),
   ]
 }

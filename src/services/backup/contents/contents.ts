@@ -40,8 +40,8 @@ export interface ContentsState {
   readonly files: number
   readonly packs: number
   readonly bytes: number
-  /** What is here and not there yet. */
-  readonly waiting: { readonly files: number; readonly bytes: number }
+  /** What is here and not there yet; undefined: it is not known yet. */
+  readonly waiting: { readonly files: number; readonly bytes: number } | undefined
   /** Bytes sent since the start. */
   readonly sent: number
   readonly lastError:
@@ -210,7 +210,7 @@ export function createPlaceContents(
         files: shelf?.files ?? 0,
         packs: packs.length,
         bytes: packs.reduce((sum, { entry }) => sum + entry.size, 0),
-        waiting: parts?.shipping.waiting ?? { files: 0, bytes: 0 },
+        waiting: parts?.shipping.waiting,
         sent: parts?.shipping.sent ?? 0,
         lastError,
       }

@@ -38,8 +38,8 @@ export interface ShippingComponents {
 }
 
 export interface Shipping {
-  /** Files and bytes that are to be sent, as far as it is known. */
-  readonly waiting: { readonly files: number; readonly bytes: number }
+  /** Files and bytes that are to be sent; undefined: nothing was looked at yet. */
+  readonly waiting: { readonly files: number; readonly bytes: number } | undefined
   /** Bytes of packs sent since the start. */
   readonly sent: number
   /** Content is here that was not. */
@@ -65,6 +65,7 @@ export function createShipping(components: ShippingComponents): Shipping {
   let current: Walk | undefined
   let seenAt = Number.NEGATIVE_INFINITY
   let needsLook = true
+  let hasLooked = false
   let sent = 0
   /** Packs that are written anew, and those whose files are not here. */
   let retired: ReadonlySet<string> = new Set()
@@ -86,6 +87,7 @@ export function createShipping(components: ShippingComponents): Shipping {
       root === paused?.root
     for await (const page of wanted.here(isKnown, signal)) found.push(...page)
     backlog.set(found)
+    hasLooked = true
   }
   const next = (recipient: string): Walk | undefined => {
     for (;;) {
@@ -177,6 +179,7 @@ export function createShipping(components: ShippingComponents): Shipping {
 
   return {
     get waiting() {
+      if (!hasLooked) return undefined
       const { files, bytes } = backlog.waiting
       const begun = [current, paused].flatMap((each) => each ?? [])
       return {

@@ -120,7 +120,7 @@ describe('contents of files in backups', () => {
     const place = make(destination)
     await ship(place)
     assert.equal(packPuts(destination).length, 2)
-    assert.ok((place.state()?.waiting.bytes ?? 0) >= bytes.length)
+    assert.ok((place.state()?.waiting?.bytes ?? 0) >= bytes.length)
     destination.before = () => {}
     await ship(make(destination))
     const sizes = packPuts(destination).map(
@@ -165,7 +165,7 @@ describe('contents of files in backups', () => {
     assert.equal(packPuts(destination).length, 1)
     isWaiting = false
     place.saved(key.recipient)
-    await until(() => place.state()?.waiting.files === 0, 'the rest')
+    await until(() => place.state()?.waiting?.files === 0, 'the rest')
     assert.equal(packPuts(destination).length, 3)
   }).timeout(20_000)
 
@@ -189,7 +189,7 @@ describe('contents of files in backups', () => {
     await settle()
     world.clock.time += 4_000
     await until(
-      () => place.state()?.waiting.files === 0 && place.state()?.files === 1,
+      () => place.state()?.waiting?.files === 0 && place.state()?.files === 1,
       'it is sent',
     )
     assert.equal(place.state()?.lastError, undefined)
@@ -214,7 +214,7 @@ describe('contents of files in backups', () => {
       place.changed(added.at(-1)?.root)
       place.saved(key.recipient)
       await until(
-        () => place.state()?.waiting.files === 0 && place.state()?.files === n + 1,
+        () => place.state()?.waiting?.files === 0 && place.state()?.files === n + 1,
         `file ${n}`,
       )
       world.clock.time += 1000
