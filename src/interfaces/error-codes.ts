@@ -223,6 +223,7 @@ export const CODE_MEANINGS: Readonly<Record<string, CodeMeaning>> = {
 
   // invites
   INVITE_KIND: REFUSED,
+  INVITE_DEVICES: REFUSED,
   INVITE_TIME: USAGE,
   INVITE_NO_ADDRESS: CONFLICT,
   INVITE_NOT_FOUND: NOT_FOUND,

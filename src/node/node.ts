@@ -124,6 +124,7 @@ async function assemble(
       events,
       logger,
       vouched: (admission) => people.gate.isProven(admission),
+      admits: (admission) => people.gate.limit.admits(admission),
     },
     { params },
   )

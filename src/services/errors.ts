@@ -28,6 +28,9 @@ export const SERVICE_ERRORS = {
     says: 'The thread that checks signatures ended. Nothing is lost: what it had not checked comes again.',
   },
   INVITE_KIND: { says: 'Only an admin of the network can invite an admin.' },
+  INVITE_DEVICES: {
+    says: 'You have {limit} devices, as many as one person may have. Shut out one that you do not need any more: cairn devices revoke NAME.',
+  },
   INVITE_TIME: { says: 'An invite is good for at least a moment and at most {days} days.' },
   INVITE_NO_ADDRESS: {
     says: 'This node listens nowhere, so an invite could not say where to find it. Set "listen" or "announce" first.',

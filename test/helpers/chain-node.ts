@@ -9,7 +9,11 @@ import { publicKeyOf, sha256, signEd25519, verifyEd25519 } from '../../src/commo
 import { createEvents, type Events } from '../../src/common/events.ts'
 import { silentLogger } from '../../src/common/logger.ts'
 import { beginChain } from '../../src/services/chain/begin-chain.ts'
-import { type ChainService, createChainService } from '../../src/services/chain/chain-service.ts'
+import {
+  type ChainComponents,
+  type ChainService,
+  createChainService,
+} from '../../src/services/chain/chain-service.ts'
 import type { Vouched } from '../../src/services/chain/speaker.ts'
 import type { BlockTemplate } from '../../src/services/chain/template.ts'
 import type { NodeEvents } from '../../src/services/events.ts'
@@ -82,6 +86,7 @@ export function createChainNode(
     journal?: Uint8Array[]
     store?: ChainStore
     vouched?: Vouched
+    admits?: NonNullable<ChainComponents['admits']>
   },
 ): ChainNode {
   const { params = testParams(), clock, journal = [] } = options
@@ -116,6 +121,7 @@ export function createChainNode(
       logger: silentLogger,
       // There is no gate here that could tell.
       vouched: options.vouched ?? (() => true),
+      ...(options.admits === undefined ? {} : { admits: options.admits }),
     },
     { params },
   )

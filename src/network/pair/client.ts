@@ -67,6 +67,7 @@ const FINAL: ReadonlySet<string> = new Set<Refusal>([
   'INVITE_USED',
   'INVITE_CANCELLED',
   'OTHER_NETWORK',
+  'TOO_MANY_DEVICES',
 ])
 
 /**

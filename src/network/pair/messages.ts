@@ -53,6 +53,8 @@ export const REFUSALS = [
   'BUSY',
   /** This device may vouch for nobody. */
   'NOT_A_SPONSOR',
+  /** The user has as many devices as members let one have. */
+  'TOO_MANY_DEVICES',
   /** Something that cannot be right: a signature, or a record. */
   'NOT_VALID',
 ] as const

@@ -35,7 +35,7 @@ import { createImporter, type Halt } from './importer.ts'
 import { createIntake, type Verifier } from './intake.ts'
 import { createOwnRecords, type Signer } from './own-records.ts'
 import { type Added, createPendingPool } from './pending-pool.ts'
-import type { Vouched } from './speaker.ts'
+import type { AdmissionRecord, Vouched } from './speaker.ts'
 import { createSyncSource } from './sync-source.ts'
 import { ANCESTORS, type BlockTemplate, buildTemplate } from './template.ts'
 import { createWaitingRoom, MAX_ORPHAN_BLOCKS } from './waiting-room.ts'
@@ -60,6 +60,8 @@ export interface ChainComponents {
   readonly logger: Logger
   /** Default: no `device.add` counts before it is in the chain. */
   readonly vouched?: Vouched
+  /** Whether a foreign admission is kept that is in no block; default: each. */
+  readonly admits?: (admission: AdmissionRecord) => boolean
 }
 
 export interface ChainService extends SyncChain, GossipChain, MinableChain, Startable {

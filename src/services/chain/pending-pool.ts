@@ -11,7 +11,7 @@ import type { Events } from '../../common/events.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { NodeEvents } from '../events.ts'
 import type { OwnRecords } from './own-records.ts'
-import { maySpeak, type Vouched } from './speaker.ts'
+import { type AdmissionRecord, maySpeak, type Vouched } from './speaker.ts'
 import { createWaitingRoom, MAX_ORPHAN_RECORDS } from './waiting-room.ts'
 
 /** Foreign records stored without a block: at 16 KiB each at most 1.6 GB, in practice some 50 MB. */
@@ -44,6 +44,8 @@ export function createPendingPool(
     readonly events: Events<NodeEvents>
     /** Default: no `device.add` counts before it is in the chain. */
     readonly vouched?: Vouched
+    /** Whether an admission is kept that is in no block; default: each. */
+    readonly admits?: (admission: AdmissionRecord) => boolean
   },
   init: {
     readonly device: DeviceId
@@ -53,7 +55,7 @@ export function createPendingPool(
   },
 ): PendingPool {
   const { device, maxForeign = MAX_FOREIGN_PENDING, maxOfDevice = MAX_PENDING_OF_DEVICE } = init
-  const { store, own, clock, events, vouched = () => false } = components
+  const { store, own, clock, events, vouched = () => false, admits = () => true } = components
   const orphans = createWaitingRoom<SignedRecord>(MAX_ORPHAN_RECORDS)
 
   /** At least as many as there are: confirmed ones leave without a word. */
@@ -86,6 +88,7 @@ export function createPendingPool(
             continue
           }
           if (foreign && !maySpeak(store, record, vouched)) continue
+          if (foreign && record.type === 'device.add' && !admits(record)) continue
           if (foreign) waiting.set(record.device, waitingOf(record.device) + 1)
           if (foreign && held !== undefined) held += 1
           store.putRecord(record, { own: !foreign, received: clock.now() })

@@ -19,6 +19,7 @@ import type { Startable } from '../../common/lifecycle.ts'
 import type { HostDecisions } from '../../network/host.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { NodeEvents } from '../events.ts'
+import { createDeviceLimit, type DeviceLimit } from './device-limit.ts'
 import type { AdmissionRecord, PeopleIndex } from './people-index.ts'
 import { createRevocations } from './revocations.ts'
 
@@ -34,6 +35,8 @@ export interface Gate extends HostDecisions, Startable {
   userOf(device: DeviceId): UserId | undefined
   /** Whether an admission could stand in the chain, after the pending records that it rests on. */
   isProven(record: AdmissionRecord): boolean
+  /** How many devices a user may have. */
+  readonly limit: Pick<DeviceLimit, 'hasRoom' | 'admits'>
   /** Takes a revocation into account that was shown and is not stored. Its signature was checked. */
   hear(record: RecordOf<'device.revoke'>): void
   /** Calls `listener` when somebody may no longer be admitted. */
@@ -67,6 +70,7 @@ export function createGate(
   const ends: (() => void)[] = []
   const changed = (): void => {
     answers.clear()
+    limit.changed()
     for (const listener of listeners) listener()
   }
 
@@ -83,6 +87,10 @@ export function createGate(
     readDevice(store.state, device)?.user ?? pendingUser(device)
   const revocations = createRevocations({ store, index, userOf })
   const { isRevoked } = revocations
+  const limit = createDeviceLimit({
+    index,
+    takesPart: (device) => !isRevoked(device) && userOf(device) !== undefined,
+  })
 
   /** The best chain's state with what is pending of those that `record` rests on. */
   function isProven(record: AdmissionRecord): boolean {
@@ -155,6 +163,7 @@ export function createGate(
     userOf,
     isProven,
     hear: note,
+    limit,
     admit: (device, dialled = false) => {
       if (allows(device, 'pair')) return true
       if (!dialled || isRevoked(device) || !isNew() || introduced.size >= MAX_INTRODUCED)

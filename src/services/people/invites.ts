@@ -9,6 +9,7 @@ import { encodeInvite, type InviteKind, MAX_INVITE_ADDRESSES } from '../../commo
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { ChainService } from '../chain/chain-service.ts'
 import { serviceError } from '../errors.ts'
+import { type DeviceLimit, MAX_DEVICES_OF_USER } from './device-limit.ts'
 import type { InviteBook, InviteFault } from './invite-book.ts'
 import type { PeopleIndex } from './people-index.ts'
 
@@ -64,6 +65,7 @@ export function createInvites(
     readonly store: Pick<ChainStore, 'state' | 'record'>
     readonly index: PeopleIndex
     readonly book: InviteBook
+    readonly limit: Pick<DeviceLimit, 'hasRoom'>
     readonly chain: Pick<ChainService, 'publish' | 'user'>
     readonly clock: Pick<Clock, 'now' | 'randomBytes'>
     /** Addresses at which members can be reached, this device's first, with `/p2p/`. */
@@ -71,7 +73,7 @@ export function createInvites(
   },
   init: { readonly network: NetworkId },
 ): InvitesService {
-  const { store, index, book, chain, clock, addresses } = components
+  const { store, index, book, limit, chain, clock, addresses } = components
 
   const view = (record: RecordOf<'invite'>): InviteView => {
     const { role, ownDevice, expires } = record.body
@@ -98,6 +100,10 @@ export function createInvites(
       if (!Number.isSafeInteger(ms) || ms <= 0 || ms > MAX_MS) {
         throw serviceError('INVITE_TIME', { days: MAX_MS / DAY_MS })
       }
+      const ownDevice = kind === 'device' || kind === 'backup-device'
+      if (ownDevice && chain.user !== undefined && !limit.hasRoom(chain.user)) {
+        throw serviceError('INVITE_DEVICES', { limit: MAX_DEVICES_OF_USER })
+      }
       const known = [...addresses()]
         .sort((a, b) => Number(LOOPBACK.test(a)) - Number(LOOPBACK.test(b)))
         .slice(0, MAX_INVITE_ADDRESSES)
@@ -105,7 +111,6 @@ export function createInvites(
       const secret = clock.randomBytes(SECRET_BYTES)
       const expires = clock.now() + ms
       // Before the record: an invite whose code cannot be written down helps nobody.
-      const ownDevice = kind === 'device' || kind === 'backup-device'
       const code = encodeInvite({
         kind: ownDevice ? 'device' : kind,
         network: init.network,

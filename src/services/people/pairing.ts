@@ -40,7 +40,7 @@ import type { AdmissionRecord, PeopleIndex } from './people-index.ts'
 export interface PairingComponents {
   readonly store: Pick<ChainStore, 'state' | 'tip'>
   readonly index: PeopleIndex
-  readonly gate: Pick<Gate, 'isProven' | 'isRevoked'>
+  readonly gate: Pick<Gate, 'isProven' | 'isRevoked' | 'limit'>
   readonly book: InviteBook
   readonly signer: Signer
   readonly clock: Pick<Clock, 'now'>
@@ -114,6 +114,7 @@ export function createPairing(
     const invite = usable(key, device)
     if (typeof invite === 'string') return invite
     if (!isSponsor()) return 'NOT_A_SPONSOR'
+    if (isFull(invite, device)) return 'TOO_MANY_DEVICES'
     const admission = claimed(claims, invite)
     const inviteKey = deviceKeyOf(key)
     if (admission === undefined || inviteKey === undefined || gate.isRevoked(device))
@@ -129,6 +130,9 @@ export function createPairing(
     const countersignature = signer.sign(sponsoredMessage(admission, invite.identity, time))
     return { sponsor: sponsorKey, time, countersignature }
   }
+
+  const isFull = ({ user, body }: RecordOf<'invite'>, device: DeviceId): boolean =>
+    body.ownDevice && user !== null && !gate.limit.hasRoom(user, device)
 
   /** Undefined: it may be stored. */
   const refusal = (
@@ -150,6 +154,7 @@ export function createPairing(
     }
     const invite = usable(key, record.device)
     if (typeof invite === 'string') return invite
+    if (isFull(invite, record.device)) return 'TOO_MANY_DEVICES'
     if (proof.type !== 'invite' || proof.invite !== invite.identity) return 'NOT_VALID'
     const holder = busy.get(invite.identity)
     if (holder !== undefined && holder !== session) return 'BUSY'

@@ -5,7 +5,7 @@
  * owns: finding them by invite, key and device
  * does not own: whether they count (gate.ts, pairing.ts ask the chain's state)
  */
-import { type DeviceId, deviceIdOf, type RecordId } from '../../chain/ids.ts'
+import { type DeviceId, deviceIdOf, type RecordId, type UserId } from '../../chain/ids.ts'
 import type { RecordOf, SignedRecord } from '../../chain/record.ts'
 import type { Events } from '../../common/events.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
@@ -21,6 +21,8 @@ export interface PeopleIndex {
   onRecord(listener: (record: SignedRecord) => void): void
   /** Record 0 of a device; several: it signed more than one. */
   admissionsOf(device: DeviceId): readonly AdmissionRecord[]
+  /** Devices of which an admission to this user is known, good or not. */
+  devicesOf(user: UserId): ReadonlySet<DeviceId>
   /** The admissions that rest on an invite. */
   admissionsUnder(invite: RecordId): readonly AdmissionRecord[]
   /** The invites with this one-time key, as a device id. */
@@ -36,6 +38,7 @@ export interface PeopleIndex {
 
 /** Records kept at a kilobyte each; above it only those of the best chain, which no flood can make. */
 const MAX_RECORDS = 50_000
+const NOBODY: ReadonlySet<DeviceId> = new Set()
 const TYPES: ReadonlySet<string> = new Set([
   'user.create',
   'device.add',
@@ -53,6 +56,7 @@ export function createPeopleIndex(components: {
   const { store, events } = components
   const known = new Set<RecordId>()
   const admissions = new Map<DeviceId, AdmissionRecord[]>()
+  const devices = new Map<UserId, Set<DeviceId>>()
   const under = new Map<RecordId, AdmissionRecord[]>()
   const invites = new Map<DeviceId, RecordOf<'invite'>[]>()
   const inviteById = new Map<RecordId, RecordOf<'invite'>>()
@@ -86,6 +90,8 @@ export function createPeopleIndex(components: {
   }
   const addAdmission = (record: AdmissionRecord): void => {
     put(admissions, record.device, record)
+    const user = record.user ?? record.id
+    devices.set(user, (devices.get(user) ?? new Set()).add(record.device))
     const { proof } = record.body
     if (proof.type === 'invite') put(under, proof.invite, record)
   }
@@ -110,6 +116,7 @@ export function createPeopleIndex(components: {
     },
     onRecord: (listener) => void listeners.push(listener),
     admissionsOf: (device) => admissions.get(device) ?? [],
+    devicesOf: (user) => devices.get(user) ?? NOBODY,
     admissionsUnder: (invite) => under.get(invite) ?? [],
     invitesOf: (key) => invites.get(key) ?? [],
     invite: (id) => inviteById.get(id),

@@ -69,7 +69,7 @@ export function createPeople(
       { device: signer.device },
     ),
     invites: createInvites(
-      { store, index, book, chain, clock, addresses },
+      { store, index, book, limit: gate.limit, chain, clock, addresses },
       { network: networkIdOf(params) },
     ),
     pairing: createPairing(

@@ -115,6 +115,8 @@ const WAITS: Readonly<Partial<Record<PairFailure['why'], string>>> = {
 /** What a member's refusal means to the one who was invited. */
 const REFUSALS: Readonly<Record<string, string>> = {
   INVITE_EXPIRED: 'The invite has expired. Ask for a new one.',
+  TOO_MANY_DEVICES:
+    'You have as many devices as one person may have. Shut out one that you do not need any more: cairn devices revoke NAME.',
   INVITE_USED: 'The invite was used already; each is for one device. Ask for a new one.',
   INVITE_CANCELLED: 'The invite was cancelled. Ask for a new one.',
   INVITE_UNKNOWN: 'Nobody there knows the invite. Ask for a new one.',
