@@ -65,6 +65,7 @@ export const INTERFACE_ERRORS = {
   SOURCE_IS_FOLDER: { says: '{path} is a folder. Add --recursive to add the files in it.' },
   SOURCE_CHANGED: { says: '{path} changed while it was read; it was not added. Try again.' },
   TARGET_UNWRITABLE: { says: '{path} cannot be written: {why}.' },
+  FOLDER_TAKEN: { says: '{path} exists already. Name another folder, or add --force.' },
   TARGET_EXISTS: { says: '{path} exists already. Choose another name with -o, or add --force.' },
   CONTENT_DIFFERS: {
     says: 'What arrived for {name} does not have the hash that its record says. The partial file {path} was removed.',

@@ -172,7 +172,7 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
           failed(
             'membership',
             revokedText(revoked),
-            'Take from it what is stored here alone: "cairn export".',
+            'What is stored here alone is written out by "cairn get FILE".',
           ),
         )
       }

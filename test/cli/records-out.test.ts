@@ -103,7 +103,10 @@ describe('certificates and legacy files with a real node', function () {
     const file = items.find((each: { file: string }) => each.file === imported.file)
     assert.equal(file.visibility, 'private')
     const twice = await cairn('export', 'out', '--from', imported.record)
-    assert.deepEqual([twice.code, /exists already/.test(twice.err)], [1, true])
+    assert.deepEqual(
+      [twice.code, /exists already\. Name another folder, or add --force/.test(twice.err)],
+      [1, true],
+    )
     await good('export', 'out', '--from', imported.record, '--force')
   })
 

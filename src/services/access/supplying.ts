@@ -2,8 +2,8 @@
  * Keeps key holders and grantees supplied: after an update the keys of the new version go to the named holders,
  * and after a new generation of keys its metadata key goes to those whose grant stands.
  *
- * Each device of the owner does this; they wait for each other by rank, so that mostly one does. Keys that were
- * sealed twice do no harm.
+ * The device that makes the version does it at once. Each other device of the owner looks after it when the version is
+ * in a block; they wait for each other by rank, so that mostly one does. Keys that were sealed twice do no harm.
  */
 import type { DeviceId, FileId, UserId } from '../../chain/ids.ts'
 import type { SignedRecord } from '../../chain/record.ts'
@@ -126,6 +126,12 @@ export function createSupplying(components: SupplyingComponents): Supplying {
       if (!stopped) return
       stopped = false
       offs.push(
+        // A version that is made here: with it its keys go out, so that nobody has it without them for long.
+        events.on('record:pending', ({ record, own }) => {
+          if (!own || record.type !== 'file.update' || record.body.visibility !== 'private') return
+          files.add(record.body.file)
+          void settle()
+        }),
         events.on('record:confirmed', ({ record, type }) => {
           const stored = WATCHED.has(type) ? store.record(record) : undefined
           if (stored !== undefined) look(stored.record)

@@ -27,7 +27,7 @@ export async function exportLegacy(
   const targets = new Map(LEGACY_KINDS.map((kind) => [kind, join(folder, legacyName(kind))]))
   for (const path of targets.values()) {
     if (options.force !== true && (await exists(path))) {
-      throw interfaceError('TARGET_EXISTS', { path })
+      throw interfaceError('FOLDER_TAKEN', { path })
     }
   }
   const client = await session.node()
