@@ -10,7 +10,7 @@ import type { Destination } from '../services/backup/destination.ts'
 import { boundedCalls } from '../services/backup/destination-calls.ts'
 import type { BackupKey } from '../services/backup/keys.ts'
 import { manifestNumber, manifestTime } from '../services/backup/manifest.ts'
-import type { DestinationStatus } from '../services/backup/overview.ts'
+import type { ContentsView, DestinationStatus } from '../services/backup/overview.ts'
 import { monthlyCost, PRICES, type PriceTable, pricedAs } from '../services/backup/prices.ts'
 import { DEFAULT_RETENTION, type RetentionPolicy } from '../services/backup/retention.ts'
 
@@ -30,6 +30,8 @@ export interface BackupFigures {
   /** Whether a passphrase opens the backups at all destinations: the one that is given, or any that was set from here. */
   readonly hasPassphrase: boolean
   destinations(): readonly DestinationStatus[]
+  /** Of the destinations that get contents of files. */
+  contents(): readonly ContentsView[]
   warnings(): readonly string[]
   /** Asks all destinations what is there; one that does not answer keeps its figures of before. */
   look(signal: AbortSignal): Promise<void>
@@ -119,6 +121,10 @@ export function createFigures(
       return backups.status().every(({ passphrase }) => passphrase)
     },
     destinations: statuses,
+    contents: () =>
+      statuses().flatMap(({ destination, contents }) =>
+        contents === null ? [] : [{ destination, ...contents }],
+      ),
     warnings: () => {
       const now = clock.now()
       const found = backups

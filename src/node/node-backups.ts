@@ -19,7 +19,11 @@ import type { Drilled } from '../services/backup/drill.ts'
 import { backupError } from '../services/backup/errors.ts'
 import type { BackupKey } from '../services/backup/keys.ts'
 import type { BackupView } from '../services/backup/listing.ts'
-import { type BackupsStatus, MAX_PEERS, NOT_CONFIGURED } from '../services/backup/overview.ts'
+import {
+  type BackupsStatus,
+  type ContentsView,
+  NOT_CONFIGURED,
+} from '../services/backup/overview.ts'
 import type { Restored } from '../services/backup/restore.ts'
 import type { Cleaned } from '../services/backup/retention.ts'
 import type { Selection } from '../services/backup/selection.ts'
@@ -55,9 +59,12 @@ export interface NodeBackups extends Startable {
     signal: AbortSignal,
   ): Promise<{ readonly outcomes: readonly SaveOutcome[] }>
   /** The newest first. @throws BACKUP_NOT_CONFIGURED */
-  list(
-    signal: AbortSignal,
-  ): Promise<{ readonly items: readonly BackupView[]; readonly problems: readonly Problem[] }>
+  list(signal: AbortSignal): Promise<{
+    readonly items: readonly BackupView[]
+    readonly problems: readonly Problem[]
+    /** The contents of files, which all backups at a destination share. */
+    readonly contents: readonly ContentsView[]
+  }>
   /**
    * Reads backups from their destination.
    *
@@ -96,14 +103,6 @@ export interface NodeBackupsComponents {
   readonly person: Owner['person']
   readonly clock: Clock
   readonly logger: Logger
-}
-
-/** Addresses of other devices, in an order that stays: what is written again only when one comes or goes. */
-export function othersOf(bootstrap: readonly string[], device: string): string[] {
-  const others = bootstrap.filter(
-    (address) => address.includes('/p2p/') && !address.endsWith(`/p2p/${device}`),
-  )
-  return [...new Set(others)].sort().slice(0, MAX_PEERS)
 }
 
 export function createNodeBackups(
@@ -164,7 +163,6 @@ export function createNodeBackups(
   }
   return {
     start: async () => {
-      const { openContents } = await import('./backup-contents.ts')
       await vouching.start()
       if (running !== undefined || options === undefined) return
       stopping = new AbortController()
@@ -173,6 +171,7 @@ export function createNodeBackups(
       if (options.plans.length === 0) return
       const { openDestinations, openUnseen } = await import('./backup-destinations.ts')
       const { createLateKeys } = await import('./late-keys.ts')
+      const { openContents } = await import('./backup-contents.ts')
       const opened = await openDestinations({ clock, logger }, options, init.dataDir, init.listen)
       for (const { code, message } of opened.faults.slice(options.faults.length)) {
         logger.error(message, { code })
@@ -180,24 +179,23 @@ export function createNodeBackups(
       faults = opened.faults
       const key = await keys.from(opened.destinations, stopping.signal)
       const { createBackups } = await import('../services/backup/backups.ts')
-      const { contents, hasContents } = openContents(
-        { ...components, ...opened, logger },
-        { params: init.params, wanted: options.contents },
-      )
       const { createFigures, retentionOf } = await import('./backup-figures.ts')
       const owner = {
         network,
-          contents,
         user: () => chain.user,
         key,
         vouched: vouching.vouched,
         person: components.person,
       }
+      const { contents, hasContents } = openContents(
+        { ...components, ...opened, logger },
+        { params: init.params, wanted: options.contents },
+      )
       const backups = createBackups(
         {
           ...components,
+          contents,
           destinations: opened.destinations,
-          hasContents,
           owner,
           sources: await openUnseen({ ...components, logger }, options.sources ?? []),
           onPerson: createLateKeys(components, { network }),
@@ -206,6 +204,7 @@ export function createNodeBackups(
           params: init.params,
           passphrase: options.given.passphrase,
           retention: retentionOf(opened.destinations, options.retention),
+          hasContents,
         },
       )
       const figures = createFigures(
@@ -247,7 +246,6 @@ export function createNodeBackups(
         } as const
         return { configured: isConfigured, warnings, faults: told, ...nothing }
       }
-        returned: running.backups.contents() ?? null,
       const { figures } = running
       const key = keystore.complete().includes('recovery') ? 'kit' : figures.hasKey ? 'key' : 'none'
       return {
@@ -256,6 +254,7 @@ export function createNodeBackups(
         faults: told,
         key,
         passphrase: figures.hasPassphrase,
+        returned: running.backups.contents() ?? null,
         destinations: figures.destinations(),
       }
     },
@@ -266,7 +265,7 @@ export function createNodeBackups(
     },
     list: async (signal) => {
       const { backups, problems } = await needed().list(signal)
-      return { items: backups, problems }
+      return { items: backups, problems, contents: running?.figures.contents() ?? [] }
     },
     verify: async (id, signal) => verifyNamed(needed(), id, signal),
     drill: async (destination, signal) => {

@@ -48,7 +48,8 @@ export function backupsText({ destinations, warnings, faults, returned }: Backup
 
 type Contents = NonNullable<BackupsStatus['destinations'][number]['contents']>
 
-function contentsText(destination: string, { files, bytes, waiting }: Contents): string {
+/** A line about contents at a destination. */
+export function contentsText(destination: string, { files, bytes, waiting }: Contents): string {
   const left =
     waiting === null
       ? 'not looked at yet'

@@ -250,18 +250,18 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
     restore: async (selection, signal, { more = [], inHaste = false } = {}) => {
       const bounded = more.map((each) => boundedCalls(each, clock))
       const destinations = [...places.map(({ destination }) => destination), ...bounded]
-      const restored = await takeBack(
-        { destinations, target, clock, logger: components.logger },
-        {
-          network: owner.network,
-          key: owner.key,
-          selection,
-          patience: inHaste ? { clock } : undefined,
-        },
-        signal,
-      )
-      const brought = await contents.afterRestore(inHaste, signal)
-      return brought === undefined ? restored : { ...restored, contents: brought }
+      const take = () =>
+        takeBack(
+          { destinations, target, clock, logger: components.logger },
+          {
+            network: owner.network,
+            key: owner.key,
+            selection,
+            patience: inHaste ? { clock } : undefined,
+          },
+          signal,
+        )
+      return contents.restore(take, inHaste, signal)
     },
     contents: contents.state,
     unseen: () => late.waiting(),

@@ -55,6 +55,11 @@ export interface DestinationStatus {
   readonly monthly: number | null
 }
 
+/** Contents of files at a destination. */
+export interface ContentsView extends NonNullable<DestinationStatus['contents']> {
+  readonly destination: string
+}
+
 export interface BackupsStatus {
   /** Whether there is any destination. */
   readonly configured: boolean

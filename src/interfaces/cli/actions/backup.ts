@@ -3,12 +3,13 @@ import { count } from '../../../common/plural.ts'
 import type { SaveOutcome } from '../../../services/backup/backups.ts'
 import type { Problem } from '../../../services/backup/catalog.ts'
 import type { Drilled } from '../../../services/backup/drill.ts'
+import type { ContentsView } from '../../../services/backup/overview.ts'
 import type { Cleaned } from '../../../services/backup/retention.ts'
 import type { Verified } from '../../../services/backup/verify.ts'
 import { EXIT } from '../../error-codes.ts'
 import { interfaceError } from '../../errors.ts'
 import type { BackupView, FullStatus } from '../../http/api.ts'
-import { backupsText } from '../backups-text.ts'
+import { backupsText, contentsText } from '../backups-text.ts'
 import { Done } from '../done.ts'
 import { printable, size, table, time } from '../format.ts'
 import { newPassphrase } from '../passphrase.ts'
@@ -54,12 +55,11 @@ export async function create(session: Session, options: Options): Promise<void> 
 
 export async function list(session: Session): Promise<void> {
   const client = await session.node()
-  const found = await client.call<{ items: BackupView[]; problems: Problem[] }>(
-    'GET',
-    '/api/v1/backups',
-    PATIENT,
-    session.signal,
-  )
+  const found = await client.call<{
+    items: BackupView[]
+    problems: Problem[]
+    contents: ContentsView[]
+  }>('GET', '/api/v1/backups', PATIENT, session.signal)
   session.result(found, () => {
     const rows = found.items.map((one) => [
       printable(one.id),
@@ -75,7 +75,8 @@ export async function list(session: Session): Promise<void> {
       rows.length === 0
         ? 'no backups yet; make one with: cairn backup create'
         : table(['id', 'made', 'name', 'size', 'block', 'by', 'at', 'object or CID'], rows)
-    return [shown, ...found.problems.map(problemText)].join('\n')
+    const contents = found.contents.map((one) => contentsText(one.destination, one))
+    return [shown, ...contents, ...found.problems.map(problemText)].join('\n')
   })
 }
 
@@ -92,16 +93,16 @@ export async function verify(session: Session, id: string | undefined): Promise<
   })
 }
 
-export async function drill(session: Session, destination: string | undefined): Promise<void> {
-  await each<Drilled>(session, '/api/v1/backups/drill', destination, (one) => ({
-    ok: true,
-    text: `${one.destination}: ${count(one.height, 'block')} came back in ${one.milliseconds} ms and are the same as here${one.behind > 0 ? `; ${count(one.behind, 'block')} newer here` : ''}${one.contents === undefined ? '' : `; ${count(one.contents.files, 'file')} put together from ${size(one.contents.bytes)}`}`,
 const contentsOf = (
   destination: string,
   { packs, bytes, read }: NonNullable<Verified['contents']>,
 ): string =>
   `${destination}: contents of files: ${count(packs, 'object')}, ${size(bytes)}; ${read} of them read`
 
+export async function drill(session: Session, destination: string | undefined): Promise<void> {
+  await each<Drilled>(session, '/api/v1/backups/drill', destination, (one) => ({
+    ok: true,
+    text: `${one.destination}: ${count(one.height, 'block')} came back in ${one.milliseconds} ms and are the same as here${one.behind > 0 ? `; ${count(one.behind, 'block')} newer here` : ''}${one.contents === undefined ? '' : `; ${count(one.contents.files, 'file')} put together from ${size(one.contents.bytes)}`}`,
   }))
 }
 

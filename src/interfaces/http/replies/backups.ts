@@ -1,6 +1,10 @@
 /** The answers of the routes of backups. */
 import type { BackupView } from '../../../services/backup/listing.ts'
-import type { BackupsStatus, DestinationStatus } from '../../../services/backup/overview.ts'
+import type {
+  BackupsStatus,
+  ContentsView,
+  DestinationStatus,
+} from '../../../services/backup/overview.ts'
 import {
   anything,
   cid,
@@ -21,6 +25,14 @@ const proof = () =>
   nullable(object<NonNullable<DestinationStatus['verified']>>({ time, code: nullable(text) }))
 const failure = () =>
   nullable(object<NonNullable<DestinationStatus['lastError']>>({ code: text, message: text, time }))
+const contents = {
+  files: count,
+  objects: count,
+  bytes: count,
+  waiting: nullable(object<{ files: number; bytes: number }>({ files: count, bytes: count })),
+  sent: count,
+  lastError: failure(),
+}
 const problems = list(anything('{destination, object, code, message}'))
 const outcomes = list(anything('{destination, saved, problem}'))
 
@@ -51,16 +63,7 @@ export const backupReplies = {
         newest: time,
       }),
     ),
-    contents: nullable(
-      object<NonNullable<DestinationStatus['contents']>>({
-        files: count,
-        objects: count,
-        bytes: count,
-        waiting: nullable(object<{ files: number; bytes: number }>({ files: count, bytes: count })),
-        sent: count,
-        lastError: failure(),
-      }),
-    ),
+    contents: nullable(object<NonNullable<DestinationStatus['contents']>>(contents)),
     written: object<DestinationStatus['written']>({ backups: count, bytes: count }),
     monthly: nullable(number),
   }),
@@ -94,9 +97,15 @@ export const backupReplies = {
     height: count,
     size: count,
   }),
-  BackupList: object<{ items: readonly object[]; problems: readonly object[] }>({
+  BackupContents: object<ContentsView>({ destination: text, ...contents }),
+  BackupList: object<{
+    items: readonly object[]
+    problems: readonly object[]
+    contents: readonly object[]
+  }>({
     items: list(ref('Backup')),
     problems,
+    contents: list(ref('BackupContents')),
   }),
   BackupOutcomes: object<{ outcomes: readonly object[] }>({ outcomes }),
   ManualBackup: object<{ message: string; outcomes: readonly object[] }>({

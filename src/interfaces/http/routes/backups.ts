@@ -31,7 +31,7 @@ export function backupRoutes({ backups }: Pick<NodeApi, 'backups'>): Route[] {
     route('GET', '/api/v1/backups', {
       summary: 'All backups of this network, the newest first, and what could not be read',
       reply: 'BackupList',
-      gives: '{items, problems}',
+      gives: '{items, problems, contents}',
       handle: async ({ signal }) => ok(await backups.list(signal)),
     }),
     route('POST', '/api/v1/backups', {

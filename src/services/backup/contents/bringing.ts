@@ -89,7 +89,9 @@ export async function bringContents(
   const bring = async (version: WantedContent): Promise<void> => {
     const { root, storedSize } = version.record.body
     const mark = markOf(digestOf(root))
-    const having = sources.find(({ shelf }) => shelf.packOf(mark) !== undefined)
+    const having =
+      sources.find(({ shelf }) => shelf.packOf(mark) !== undefined) ??
+      sources.find(({ shelf }) => shelf.isNamed(mark))
     if (having === undefined) return
     const lease = pins.lease(root)
     let isDone = false

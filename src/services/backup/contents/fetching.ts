@@ -21,7 +21,7 @@ const LOOKS = 128
 /** Where blocks come from. */
 export interface Source {
   readonly destination: Destination
-  readonly shelf: Pick<Shelf, 'packOf'>
+  readonly shelf: Pick<Shelf, 'packOf' | 'isNamed'>
 }
 
 /** Where they go to. */

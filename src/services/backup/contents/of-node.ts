@@ -1,13 +1,15 @@
 /** The contents of files of a node and all its destinations: what is new is sent to each, what a restore lacks is brought. */
 import type { ContentId } from '../../../chain/ids.ts'
 import type { Clock } from '../../../common/clock.ts'
+import { codeOf } from '../../../common/errors.ts'
 import type { Events } from '../../../common/events.ts'
 import type { Logger } from '../../../common/logger.ts'
 import type { ChainStore } from '../../../storage/chain-store.ts'
 import type { NodeEvents } from '../../events.ts'
 import type { BackupKey } from '../keys.ts'
+import type { Restored } from '../restore.ts'
 import { type ContentsBackState, createContentsBack } from './back.ts'
-import type { BroughtContents, LocalContents } from './bringing.ts'
+import type { LocalContents } from './bringing.ts'
 import type { PlaceContents } from './contents.ts'
 import type { MarkOf } from './marks.ts'
 import type { Wanted } from './wanted.ts'
@@ -22,8 +24,15 @@ export interface ContentsOfNode {
   start(): void
   /** Looks what there is to do. */
   tick(): void
-  /** Brings what is missing; later, and by itself, when there is no time. */
-  afterRestore(inHaste: boolean, signal: AbortSignal): Promise<BroughtContents | undefined>
+  /**
+   * Takes the chain back, and brings contents that are missing: in haste later, and by itself; else also where the chain
+   * here is ahead of all backups, which is no reason to do without the contents.
+   */
+  restore(
+    takeChain: () => Promise<Restored>,
+    inHaste: boolean,
+    signal: AbortSignal,
+  ): Promise<Restored>
   /** Sends what is left, until `signal`; then nothing any more. */
   stop(signal: AbortSignal): Promise<void>
   /** Ends when nothing is under way. */
@@ -36,14 +45,14 @@ export function createContentsOfNode(
   components: {
     readonly contents: ContentsHere | undefined
     readonly places: readonly (PlaceContents | undefined)[]
-    readonly store: Pick<ChainStore, 'meta' | 'setMeta'>
+    readonly store: Pick<ChainStore, 'meta' | 'setMeta' | 'tip'>
     readonly events: Events<NodeEvents>
     readonly clock: Clock
     readonly logger: Logger
   },
   { key }: { readonly key: BackupKey | undefined },
 ): ContentsOfNode {
-  const { contents, events } = components
+  const { contents, events, store } = components
   const places = components.places.flatMap((each) => each ?? [])
   const back =
     contents === undefined
@@ -71,10 +80,24 @@ export function createContentsOfNode(
       changed()
       void back?.ifWanted(stopping.signal).catch(() => {})
     },
-    afterRestore: async (inHaste, signal) => {
-      if (!inHaste) return back?.bring(AbortSignal.any([signal, stopping.signal]))
-      back?.want()
-      return undefined
+    restore: async (takeChain, inHaste, signal) => {
+      const bring = () => back?.bring(AbortSignal.any([signal, stopping.signal]))
+      let restored: Restored
+      try {
+        restored = await takeChain()
+      } catch (error) {
+        if (codeOf(error) !== 'BACKUP_BEHIND' || inHaste) throw error
+        const contents = await bring()
+        if (contents === undefined || contents.files + contents.missing === 0) throw error
+        const { id: tip, height } = store.tip()
+        return { tip, height, sources: [], records: 0, problems: [], contents }
+      }
+      if (inHaste) {
+        back?.want()
+        return restored
+      }
+      const contents = await bring()
+      return contents === undefined ? restored : { ...restored, contents }
     },
     stop: async (signal) => {
       for (const end of ends.splice(0)) end()

@@ -27,6 +27,8 @@ export interface Shelf {
   packOf(mark: Uint8Array): Pack | undefined
   /** The packs that a whole file needs, the newest that do; undefined: it is not whole. */
   packsOf(root: Uint8Array): readonly Pack[] | undefined
+  /** Whether a file was whole once: a list says so, also where its packs are gone. */
+  isNamed(root: Uint8Array): boolean
   /** Whether a whole file is found in these packs, and not in newer ones. */
   isCurrent(root: Uint8Array, packs: readonly string[]): boolean
   /** Takes in what was just written. */
@@ -54,8 +56,10 @@ export function shelfOf(
   /** Files of one pack, by the pack's number. */
   const small = createMarkTable()
   const large = new Map<string, FileEntry>()
+  const named = createMarkTable()
 
   const addPacks = (entries: readonly { entry: PackEntry; recipient: string }[]): void => {
+    for (const { entry } of entries) for (const mark of marksIn(entry.files)) named.set(mark, 1)
     // The newest last: what it has is found there.
     for (const { entry, recipient } of entries.toSorted((a, b) => a.entry.time - b.entry.time)) {
       const hex = toHex(entry.sha256)
@@ -68,24 +72,25 @@ export function shelfOf(
       for (const mark of marksIn(entry.files)) small.set(mark, number)
     }
   }
-  const named = ({ packs: hashes }: FileEntry): readonly Pack[] | undefined => {
+  const whole = ({ packs: hashes }: FileEntry): readonly Pack[] | undefined => {
     const found = hashes.map((hash) => packs.get(toHex(hash)))
     return found.includes(undefined) ? undefined : (found as Pack[])
   }
   const addFiles = (entries: readonly FileEntry[]): void => {
     for (const entry of entries) {
-      const found = named(entry)
+      named.set(entry.root, 1)
+      const found = whole(entry)
       if (found === undefined) continue
       const hex = toHex(entry.root)
       const known = large.get(hex)
-      const before = known === undefined ? undefined : named(known)
+      const before = known === undefined ? undefined : whole(known)
       if (before === undefined || timeOf(found) >= timeOf(before)) large.set(hex, entry)
     }
   }
   const packsOf = (root: Uint8Array): readonly Pack[] | undefined => {
     const one = numbered[small.get(root) ?? -1]
     const entry = large.get(toHex(root))
-    const several = entry === undefined ? undefined : named(entry)
+    const several = entry === undefined ? undefined : whole(entry)
     if (one === undefined) return several
     return several === undefined || timeOf([one]) >= timeOf(several) ? [one] : several
   }
@@ -102,6 +107,7 @@ export function shelfOf(
     },
     packOf: (mark) => numbered[blocks.get(mark) ?? -1],
     packsOf,
+    isNamed: (root) => named.get(root) !== undefined,
     isCurrent: (root, hexes) => {
       const found = packsOf(root)
       return found?.length === hexes.length && found.every(({ hex }, at) => hex === hexes[at])

@@ -136,6 +136,7 @@ describe('contents of files in backups, proven and cleaned up', () => {
     await ship(make(two))
     const name = packs().at(-1) ?? assert.fail('no pack')
     damage(name)
+    const damaged = destination.objects.get(name)?.bytes ?? assert.fail(name)
     const disk = await world.wiped()
     const alone = await world.bring(disk, make(destination, { disk }))
     assert.deepEqual([alone.files, alone.missing], [1, 1])
@@ -144,6 +145,10 @@ describe('contents of files in backups, proven and cleaned up', () => {
       [['CONTENTS_MISSING', lost.root]],
     )
     assert.ok(!disk.pins.isPinned(lost.root))
+    destination.objects.delete(name)
+    const gone = await world.bring(disk, make(destination, { disk }))
+    assert.deepEqual(codesOf(gone.problems), ['CONTENTS_MISSING'], 'also when its object is gone')
+    await destination.put(name, damaged, { signal })
     const both = await world.bring(disk, make(destination, { disk }), make(two, { disk }))
     assert.deepEqual([both.files, both.missing], [1, 0])
     assert.deepEqual(codesOf(both.problems), ['BACKUP_DAMAGED'])
