@@ -137,6 +137,7 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
       target,
       destinations: [...places.map(({ destination }) => destination), ...readOnly],
       onPerson: components.onPerson,
+      events,
       clock,
       logger: components.logger,
     },

@@ -5,8 +5,11 @@
 import type { NetworkId } from '../../chain/ids.ts'
 import type { Clock } from '../../common/clock.ts'
 import { codeOf, messageOf } from '../../common/errors.ts'
+import type { Events } from '../../common/events.ts'
 import type { Logger } from '../../common/logger.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
+import type { NodeEvents } from '../events.ts'
+import { tellAside } from './aside.ts'
 import type { Destination } from './destination.ts'
 import { backupError } from './errors.ts'
 import { findBackups } from './find.ts'
@@ -29,6 +32,7 @@ export interface LateComponents {
   readonly target: RestoreTarget & { readonly store: ChainStore }
   /** Told of the user as the late backup knows it, once its chain is here. */
   readonly onPerson: ((person: Person) => Promise<void>) | undefined
+  readonly events: Events<NodeEvents>
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -70,7 +74,10 @@ export function createLate(
       { backups, key: found.key },
       signal,
     )
-
+    for (const { manifest } of backups) {
+      tellAside({ store: target.store, events: components.events }, manifest.tip)
+    }
+    await onPerson?.(person)
     logger.warn('A destination that was silent at the restore has answered: its backups are in', {
       destination: destination.name,
       height,
