@@ -1,10 +1,9 @@
 /** The destinations of the configuration, opened; what cannot be opened is a fault, and keeps no other from working. */
-import { join } from 'node:path'
 import type { Clock } from '../common/clock.ts'
 import { CairnError, codeOf, messageOf } from '../common/errors.ts'
 import type { Logger } from '../common/logger.ts'
 import type { Destination } from '../services/backup/destination.ts'
-import { createCidFile } from '../services/backup/destinations/cids.ts'
+import { type CidKeeper, createCidFile } from '../services/backup/destinations/cids.ts'
 import { createFolderDestination } from '../services/backup/destinations/folder.ts'
 import type { DestinationPlan } from '../services/backup/from-environment.ts'
 import { isBackupCid } from '../services/backup/ipfs-place.ts'
@@ -35,15 +34,7 @@ export async function openDestinations(
 ): Promise<OpenedDestinations> {
   const destinations: Destination[] = []
   const found = [...faults]
-  const cidKeepers =
-    dataDir === undefined
-      ? []
-      : [
-          createCidFile({
-            folder: createFolderDestination({ clock }, { path: join(dataDir) }),
-            file: CID_FILE,
-          }),
-        ]
+  const cidKeepers = dataDir === undefined ? [] : [cidKeeper({ clock, logger }, dataDir)]
   for (const plan of plans) {
     try {
       const opened = await plan.open({
@@ -95,4 +86,22 @@ export async function openUnseen(
   const unseen = createUnseen(components.store)
   const plans = sources.filter(unseen.has)
   return (await openDestinations(components, { plans, faults: [] }, undefined)).destinations
+}
+
+/** Keeps CIDs in a file of the data directory, and says which of them brings everything back. */
+function cidKeeper(
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+  dataDir: string,
+): CidKeeper {
+  const folder = createFolderDestination({ clock }, { path: dataDir })
+  const file = createCidFile({ folder, file: CID_FILE })
+  return {
+    name: file.name,
+    keep: async (stored, signal) => {
+      await file.keep(stored, signal)
+      const { name, cid, link } = stored
+      if (manifestNumber(name) === undefined) return
+      logger.info(`IPFS CID saved for automatic restoration. CID: ${cid} View at: ${link}`)
+    },
+  }
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { wordsFromSecret } from '../../src/common/mnemonic.ts'
 import type { BackupView, FullStatus } from '../../src/interfaces/http/api.ts'
@@ -82,8 +82,10 @@ describe('backups by a CID alone', function () {
     await add(place, 'one.txt')
     await complete(place)
     await place.stop('SIGTERM')
+    const log = await readFile(join(place.dataDir, 'logs', 'cairn.log'), 'utf8')
     await place.remove()
     const CAIRN_BACKUP_CID = variables.get('CAIRN_BACKUP_CID') ?? assert.fail('no CID was kept')
+    assert.ok(log.includes(`CID: ${CAIRN_BACKUP_CID} View at: ${pinata.origin}/ipfs/`), log)
     // The account is gone: what a gateway has is all that there is.
     const env = { ...gatewayOnly(), ...passphrase, CAIRN_BACKUP_CID }
     const nowhere = { ...env, IPFS_GATEWAY_URL: 'http://127.0.0.1:9' }

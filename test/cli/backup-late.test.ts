@@ -2,14 +2,21 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import S3rver from 's3rver'
 import { wordsFromSecret } from '../../src/common/mnemonic.ts'
-import type { FullStatus } from '../../src/interfaces/http/api.ts'
+import type { Check, FullStatus } from '../../src/interfaces/http/api.ts'
 import type { FileSummary } from '../../src/interfaces/http/api-files.ts'
-import { becomes, COMMAND_MS, createPlaces, type Place, type Places } from '../helpers/person.ts'
+import {
+  becomes,
+  COMMAND_MS,
+  createPlaces,
+  type Place,
+  type Places,
+  type Started,
+} from '../helpers/person.ts'
 
 const FLOOR = ['--difficulty-floor', '1']
 const QUIET = ['--port', '0', '--gateway-port', '0', '--listen', '/ip4/127.0.0.1/tcp/0']
@@ -151,10 +158,13 @@ describe('a restore at a start', function () {
 
     gate.shut()
     const began = performance.now()
-    const back = await start(place, { ...kit, ...folder, ...s3 })
+    const back = (await start(place, { ...kit, ...folder, ...s3 })) as Started & {
+      readonly restored: { readonly late: readonly string[] }
+    }
     const took = performance.now() - began
     assert.ok(took < 20_000, `${took} ms`)
     assert.equal(back.network, first.network)
+    assert.deepEqual(back.restored.late, [`s3 ${BUCKET}`])
     await shows(place, 'old.txt')
     await add(place, 'meanwhile.txt')
     await becomes('a block', async () => (await status(place)).chain.pending === 0)
@@ -198,6 +208,34 @@ describe('a restore at a start', function () {
     await start(place, { ...kit, ...folder, ...s3 })
     await shows(place, 'new.txt')
     await place.stop()
+  })
+
+  it('the doctor says how far the clock is behind the backups, before a start', async () => {
+    const folder = { CAIRN_BACKUP_FOLDER: join(places.directory, 'of tomorrow') }
+    const place = places.place('clock')
+    await start(place, { ...words(), ...folder })
+    await settled(place)
+    await place.stop()
+    await place.remove()
+    const doctor = async (): Promise<Check[]> =>
+      JSON.parse((await place.run(['doctor', '--json'], { env: folder })).out).checks
+    const good = await doctor()
+    const looked = good.find(({ name }) => name === `backups at ${folder.CAIRN_BACKUP_FOLDER}`)
+    assert.match(looked?.says ?? '', /the newest of/)
+    assert.ok(good.every(({ name, result }) => name !== 'clock' || result === 'ok'))
+    const files = await readdir(folder.CAIRN_BACKUP_FOLDER, { recursive: true })
+    const manifest = files.find((name) => name.endsWith('.manifest')) ?? assert.fail()
+    // As one looks that was written by a clock that is three hours and some minutes ahead of this one.
+    const ahead = new Date(Date.now() + 3 * 3_600_000 + 300_000).toISOString()
+    const time = `${ahead.slice(0, 19).replace(/[-:]/g, '')}Z`
+    const later = manifest.replace(/-\d{8}T\d{6}Z-/, `-${time}-`)
+    await rename(
+      join(folder.CAIRN_BACKUP_FOLDER, manifest),
+      join(folder.CAIRN_BACKUP_FOLDER, later),
+    )
+    const found = (await doctor()).find(({ name, result }) => name === 'clock' && result !== 'ok')
+    assert.match(found?.says ?? '', /3 hours [45] minutes before the newest backup/)
+    assert.match(found?.remedy ?? '', /NTP/)
   })
 
   it('keeps to the network of the peers file, or says which is which', async () => {

@@ -29,7 +29,12 @@ export interface StartDocument {
   readonly network: string
   readonly founded: boolean
   /** What this start has brought back from backups; null: nothing. */
-  readonly restored: { readonly height: number; readonly sources: readonly string[] } | null
+  readonly restored: {
+    readonly height: number
+    readonly sources: readonly string[]
+    /** Destinations that did not answer yet. */
+    readonly late: readonly string[]
+  } | null
   readonly api: string
   readonly gateway: string | null
   readonly listen: readonly string[]
@@ -77,6 +82,7 @@ export function startDocument({
         : {
             height: daemon.restored.height,
             sources: daemon.restored.sources.map(({ destination }) => destination),
+            late: daemon.restored.late,
           },
     api: daemon.file.api,
     gateway: daemon.file.gateway,
@@ -97,7 +103,11 @@ export function startText(started: Started): string {
   const { restored } = daemon
   if (restored !== undefined) {
     const from = restored.sources.map(({ destination }) => destination).join(', ')
-    return `Cairn ${version} runs: API ${daemon.file.api}, data ${dataDir}.\n\nRestored from backups: block ${restored.height}, from ${from}. This device has a new key; what it was before stays in "cairn devices" until you revoke it. Contents of files come back from your other devices.${warning}`
+    const late =
+      restored.late.length === 0
+        ? ''
+        : ` ${restored.late.join(', ')} did not answer: what is newer there is taken in as soon as it does.`
+    return `Cairn ${version} runs: API ${daemon.file.api}, data ${dataDir}.\n\nRestored from backups: block ${restored.height}, from ${from}.${late} This device has a new key; what it was before stays in "cairn devices" until you revoke it. Contents of files come back from your other devices.${warning}`
   }
   if (!daemon.founded && chain.height > 0) {
     const gateway = daemon.file.gateway === null ? '' : `, gateway ${daemon.file.gateway}`
