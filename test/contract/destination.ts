@@ -1,6 +1,8 @@
 /** What every backup destination has to do, whatever keeps its objects. */
 import assert from 'node:assert/strict'
 import type { Destination } from '../../src/services/backup/destination.ts'
+import { createContentsWorld } from '../helpers/backup/contents-world.ts'
+import { key } from '../helpers/backup-world.ts'
 
 /** A destination whose storage is empty, and ways around it. */
 export interface OpenDestination {
@@ -246,6 +248,43 @@ export function destinationSuite(
       )
       if (stored || (await names('net/half')).length > 0) {
         assert.deepEqual(await at.get('net/half', never), bytes)
+      }
+    })
+
+    it('keeps contents of files for a disk that is wiped', async () => {
+      const world = await createContentsWorld()
+      const ends: (() => Promise<void>)[] = [world.end]
+      const place = (...args: Parameters<typeof world.place>) => {
+        const made = world.place(...args)
+        ends.push(made.stop)
+        return made
+      }
+      try {
+        const bytes = bytesOf(1, 3_000_000)
+        const { root, size } = await world.add('large.bin', bytes)
+        await world.add('small.txt', Buffer.from('words'))
+        const first = place(at)
+        first.saved(key.recipient)
+        await first.flush(never)
+        const objects = await names('contents/')
+        assert.deepEqual(
+          first.state()?.waiting,
+          { files: 0, bytes: 0 },
+          first.state()?.lastError?.message,
+        )
+        const disk = await world.wiped()
+        const later = await opened.again()
+        others.push(later)
+        const second = place(later, { disk })
+        const brought = await world.bring(disk, second)
+        assert.deepEqual([brought.files, brought.problems], [2, []])
+        assert.ok(Buffer.from(await disk.read(root, size)).equals(bytes))
+        second.saved(key.recipient)
+        await second.flush(never)
+        assert.deepEqual((await second.verify(true, never))?.problems, [])
+        assert.deepEqual(await names('contents/'), objects, 'nothing is written again')
+      } finally {
+        for (const end of ends.reverse()) await end()
       }
     })
 

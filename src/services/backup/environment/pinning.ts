@@ -1,5 +1,6 @@
 /** IPFS: uploads to Pinata, and any service of the Pinning Service API; both with the host that keeps the CID. */
 import { CairnError } from '../../../common/errors.ts'
+import { CONTENTS_PREFIX } from '../contents/names.ts'
 import { type CidKeeper, keepCids, type StoredCid } from '../destinations/cids.ts'
 import { serviceUrl } from '../destinations/http.ts'
 import type { PinataKey } from '../destinations/pinata.ts'
@@ -102,7 +103,10 @@ export function renderFrom(environment: Environment): RenderSettings | CairnErro
   })
 }
 
-/** Keeps CIDs where the node keeps them, and at the host when its API may be used. */
+/**
+ * Keeps CIDs where the node keeps them, and at the host when its API may be used. Not those of contents of files: they
+ * are many, the service has them, and a restore begins elsewhere.
+ */
 async function keeping(
   { clock, logger, cidKeepers, isRestorePoint }: DestinationComponents,
   host: RenderSettings | CairnError | undefined,
@@ -112,7 +116,10 @@ async function keeping(
     const { createRenderKeeper } = await import('../destinations/render.ts')
     keepers.push(createRenderKeeper({ clock }, { ...host, wanted: isRestorePoint }))
   }
-  return keepCids({ logger }, keepers)
+  const keep = keepCids({ logger }, keepers)
+  return async (stored, signal) => {
+    if (!stored.name.startsWith(CONTENTS_PREFIX)) await keep(stored, signal)
+  }
 }
 
 function address({ may }: Variables, variable: string, usual: string, destination: string): URL {
