@@ -128,11 +128,14 @@ async function assemble(
     },
     { params },
   )
-  const { people, directory, self, access, recovery, connected } = createPeopleServices(ground, {
-    chain,
-    events,
-    network: () => network,
-  })
+  const { people, directory, self, access, recovery, hold, connected } = createPeopleServices(
+    ground,
+    {
+      chain,
+      events,
+      network: () => network,
+    },
+  )
   const firstSync = Promise.withResolvers<void>()
   const listen = options.listen ?? ground.peers?.listen ?? DEFAULT_LISTEN
   let transfer: Transfer | undefined
@@ -167,6 +170,7 @@ async function assemble(
       onDisconnect: (device) => events.emit('peer:disconnect', { device }),
       onSync: ({ peer, clockDifference }) => {
         chain.noteClock(peer, clockDifference)
+        hold.synced(peer)
         firstSync.resolve()
       },
     },
@@ -291,6 +295,7 @@ async function assemble(
     people.gate,
     people.farewells,
     backups,
+    hold,
     network,
     takingIn,
     createAnnouncer({ events, gossip: network.gossip, store, logger }),

@@ -3,6 +3,7 @@ import type { UserId } from '../chain/ids.ts'
 import type { Events } from '../common/events.ts'
 import type { Network } from '../network/network.ts'
 import { type Access, createAccess } from '../services/access/access.ts'
+import { createReleaseHold, type ReleaseHold } from '../services/access/release-hold.ts'
 import type { ChainService } from '../services/chain/chain-service.ts'
 import type { NodeEvents } from '../services/events.ts'
 import { createDirectory, type Directory } from '../services/explorer/directory.ts'
@@ -16,6 +17,8 @@ export interface PeopleServices {
   readonly self: { readonly device: Ground['identity']['device']; user(): UserId | undefined }
   readonly access: Access
   readonly recovery: RecoveryKit
+  /** Keeps keys here until this device knows what it gave out. */
+  readonly hold: ReleaseHold
   /** Devices that are connected now. */
   connected(): ReadonlySet<string>
 }
@@ -48,6 +51,16 @@ export function createPeopleServices(
   )
   const connected = (): ReadonlySet<string> => new Set<string>(network().peers.connected())
   const self = { device: keys.device, user: () => chain.user }
+  const hold = createReleaseHold({
+    events,
+    clock,
+    userOf: people.gate.userOf,
+    signedBefore: () => store.ownNewest(keys.device) !== undefined,
+    known: () =>
+      network()
+        .peers.list()
+        .flatMap(({ device }) => device ?? []),
+  })
   const access = createAccess(
     {
       store,
@@ -59,6 +72,7 @@ export function createPeopleServices(
       content,
       ask: (device, record, signal) => network().askKey(device, record, signal),
       connected,
+      hold,
       events,
       clock,
       logger,
@@ -71,5 +85,5 @@ export function createPeopleServices(
     user: () => chain.user,
     events,
   })
-  return { people, directory, self, access, recovery, connected }
+  return { people, directory, self, access, recovery, hold, connected }
 }

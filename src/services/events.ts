@@ -5,6 +5,8 @@ import type { RecordType, SignedRecord } from '../chain/record.ts'
 export interface NodeEvents {
   /** A record is stored here and not yet in a block of the best chain. */
   'record:pending': { record: SignedRecord; own: boolean }
+  /** A record of this device that was missing here came from outside: this directory is older than what it wrote. */
+  'record:adopted': { record: RecordId; sequence: number }
   /** `visibility`: of the version that it makes, if it makes one. */
   'record:confirmed': {
     record: RecordId

@@ -17,6 +17,7 @@ import { createHolders, type HoldersService } from './holders.ts'
 import { createKeyCheck } from './key-check.ts'
 import type { KeyCopies } from './key-copies.ts'
 import { createReading, type ReadingComponents, type ReadingService } from './reading.ts'
+import type { ReleaseHold } from './release-hold.ts'
 import { createReleasing } from './releasing.ts'
 import { openKey, sealKey, sealPurposes } from './seals.ts'
 import { createSupply } from './supply.ts'
@@ -35,6 +36,8 @@ export interface KeyExchangeComponents {
   readonly content: Pick<ContentBlockstore, 'bytes' | 'putVerified'>
   readonly ask: ReadingComponents['ask']
   readonly connected: ReadingComponents['connected']
+  /** Until when no key leaves. */
+  readonly hold?: Pick<ReleaseHold, 'ready'>
   readonly events: Events<NodeEvents>
   readonly clock: Clock
   readonly logger: Logger
@@ -84,6 +87,7 @@ export function createKeyExchange(
       people,
       events,
       clock,
+      ...(components.hold === undefined ? {} : { hold: components.hold }),
       device: self.device,
     }),
     parts: [createSupplying({ store, records, supply, self, events, clock, logger })],

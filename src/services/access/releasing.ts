@@ -40,6 +40,7 @@ import type { NodeEvents } from '../events.ts'
 import type { Publisher } from '../files/components.ts'
 import type { Gate } from '../people/gate.ts'
 import type { FileKeys } from './file-keys.ts'
+import type { ReleaseHold } from './release-hold.ts'
 
 export interface ReleasingComponents {
   readonly store: Pick<ChainStore, 'state' | 'record' | 'meta' | 'setMeta'> & {
@@ -56,6 +57,8 @@ export interface ReleasingComponents {
   readonly people: Pick<Gate, 'userOf' | 'isRevoked'>
   readonly events: Events<NodeEvents>
   readonly clock: Pick<Clock, 'now'>
+  /** Until when no key leaves; default: it leaves at once. */
+  readonly hold?: Pick<ReleaseHold, 'ready'>
   readonly device: DeviceId
 }
 
@@ -82,7 +85,7 @@ const refused = (code: Refusal, reason?: string): Refused => ({
 })
 
 export function createReleasing(components: ReleasingComponents): KeyHolder {
-  const { store, records, keys, seal, events, clock, device: self } = components
+  const { store, records, keys, seal, events, clock, hold, device: self } = components
   const { userOf, isRevoked } = components.people
   const { state, projections } = store
   // One after the other, so that of two accesses under a count of one the second sees the first.
@@ -133,9 +136,6 @@ export function createReleasing(components: ReleasingComponents): KeyHolder {
     return userOf(holder.device) === owner && deviceIdOf(holder.body.device) === device
   }
 
-  const isReleased = (access: RecordId, file: FileId, owner: UserId): boolean =>
-    projections.releasesOf(access).some((release) => isRelease(release, file, owner))
-
   /**
    * Whether the key of this very access may be given again without counting it again. Not because a device says so
    * that was revoked: whoever stole it would answer any number of accesses in advance. That one counts, no more.
@@ -149,16 +149,33 @@ export function createReleasing(components: ReleasingComponents): KeyHolder {
           isRelease(release, file, owner),
       )
 
-  const isUsedUp = (grantId: RecordId, grant: GrantState, owner: UserId): boolean => {
-    const { downloads, file } = grant
-    if (downloads === null) return false
-    if (readReleased(state, grantId) >= downloads) return true
-    const counted = new Set<RecordId>()
+  /**
+   * Accesses under a grant whose key left, as far as this device knows; those in the chain first, in its order, then
+   * by the time of the release. More of them than were granted: of the last ones the key may not have left.
+   */
+  const releasedUnder = (grantId: RecordId, file: FileId, owner: UserId): RecordId[] => {
+    const first = new Map<RecordId, StoredRecord>()
     for (const { record } of projections.releasedAccessesOf(file)) {
       if (record.type !== 'access' || record.body.grant !== grantId) continue
-      if (isReleased(record.identity, file, owner)) counted.add(record.identity)
+      const [release] = projections
+        .releasesOf(record.identity)
+        .filter((each) => isRelease(each, file, owner))
+        .sort(inTurn)
+      if (release !== undefined) first.set(record.identity, release)
     }
-    return counted.size >= downloads
+    return [...first].sort(([, one], [, other]) => inTurn(one, other)).map(([access]) => access)
+  }
+  const isUsedUp = (
+    access: RecordId,
+    released: boolean,
+    { grant, grantId, owner }: { grant: GrantState; grantId: RecordId; owner: UserId },
+  ): boolean => {
+    const { downloads, file } = grant
+    if (downloads === null) return false
+    const all = releasedUnder(grantId, file, owner)
+    if (!released) return Math.max(all.length, readReleased(state, grantId)) >= downloads
+    // A release that was written before this device knew of others, which count first.
+    return all.indexOf(access) >= downloads
   }
 
   /** What stands now, read in one go: nothing is awaited. */
@@ -185,7 +202,7 @@ export function createReleasing(components: ReleasingComponents): KeyHolder {
     }
     if (grant.expires !== null && clock.now() > grant.expires) return refused('EXPIRED')
     const released = isGivenOut(access, grant.file, owner)
-    if (!released && isUsedUp(grantId, grant, owner)) return refused('USED_UP')
+    if (isUsedUp(access, released, { grant, grantId, owner })) return refused('USED_UP')
     const version = versionRecordOf(record.body.version)
     if (version === undefined) return refused('NO_KEY_HERE')
     const holder = readHolder(state, grant.file, self)
@@ -223,7 +240,9 @@ export function createReleasing(components: ReleasingComponents): KeyHolder {
     release: async (access, from, signal) => {
       // Whoever has no right to ask takes no place in the queue.
       const asked = examine(access, from)
-      return 'code' in asked ? asked : queue.run(() => give(access, from, signal), signal)
+      if ('code' in asked) return asked
+      await hold?.ready(userOf(from), signal)
+      return queue.run(() => give(access, from, signal), signal)
     },
   }
 }
@@ -231,4 +250,13 @@ export function createReleasing(components: ReleasingComponents): KeyHolder {
 /** The device that made an access, also where another one of its user signed it again. */
 function makerOf({ device, replaces }: RecordOf<'access'>): DeviceId {
   return replaces === undefined ? device : deviceIdOf(replaces.device)
+}
+
+/** Releases in the order in which they count. */
+function inTurn(one: StoredRecord, other: StoredRecord): number {
+  const height = ({ place }: StoredRecord): number => place?.height ?? Number.MAX_SAFE_INTEGER
+  return (
+    height(one) - height(other) ||
+    (one.place?.index ?? one.record.time) - (other.place?.index ?? other.record.time)
+  )
 }

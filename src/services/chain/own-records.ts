@@ -193,6 +193,7 @@ export function createOwnRecords(components: OwnRecordsComponents, network: Netw
     adopted: (record) => {
       journal.append(record.bytes)
       cached = undefined
+      events.emit('record:adopted', { record: record.id, sequence: record.sequence })
     },
     hasIncludable: () => line().members.size > 0,
     recover: () => {

@@ -206,6 +206,11 @@ export const eventReplies: Readonly<Record<keyof NodeEvents | 'gap', ObjectReply
     },
     'visibility',
   ),
+  'record:adopted': object<Said<NodeEvents['record:adopted']>>({
+    record: cid,
+    sequence: count,
+    time,
+  }),
   'record:stranded': object<Said<NodeEvents['record:stranded']>>({ record: cid, device, time }),
   'block:connect': object<Said<NodeEvents['block:connect']>>({ ...block, records: count }),
   'block:disconnect': object<Said<NodeEvents['block:disconnect']>>(block),

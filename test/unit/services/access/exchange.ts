@@ -9,6 +9,7 @@ import {
   createKeyExchange,
   type KeyExchange,
 } from '../../../../src/services/access/key-exchange.ts'
+import type { ReleaseHold } from '../../../../src/services/access/release-hold.ts'
 import { createDirectory } from '../../../../src/services/explorer/directory.ts'
 import type { ReadableVersion } from '../../../../src/services/files/secrets.ts'
 import { handClock, seedOf } from '../../../helpers/chain-node.ts'
@@ -43,8 +44,8 @@ export interface Network {
   settle(): Promise<void>
   /** Everybody knows all records; no block. */
   tell(): Promise<void>
-  /** The key holder of a device after a restart. */
-  again(of: Sharer): KeyExchange
+  /** The key holder of a device after a restart; `hold`: until when no key leaves. */
+  again(of: Sharer, hold?: Pick<ReleaseHold, 'ready'>): KeyExchange
 }
 
 /** Takes a request for a key to another device, instead of a plain call. */
@@ -63,7 +64,11 @@ export async function withNetwork(
     const clock = handClock(START)
     const revoked = new Set<DeviceId>()
     const sharers = new Map<DeviceId, Sharer>()
-    const exchangeOf = (node: PrivateNode, away: Set<DeviceId>): KeyExchange => {
+    const exchangeOf = (
+      node: PrivateNode,
+      away: Set<DeviceId>,
+      hold?: Pick<ReleaseHold, 'ready'>,
+    ): KeyExchange => {
       const { store, chain, keys, copies, keyring, events, device, content } = node
       return createKeyExchange(
         {
@@ -87,6 +92,7 @@ export async function withNetwork(
             return other.answer(access, device)
           },
           connected: () => new Set([...sharers.keys()].filter((id) => !away.has(id))),
+          ...(hold === undefined ? {} : { hold }),
           events,
           clock,
           logger: silentLogger,
@@ -135,7 +141,7 @@ export async function withNetwork(
         }
         for (const one of all) await one.opening.idle()
       },
-      again: (of) => exchangeOf(of, of.away),
+      again: (of, hold) => exchangeOf(of, of.away, hold),
     }
     const user = await ada.joinAsUser()
     await bob.joinAsUser()
