@@ -37,15 +37,13 @@ import type { ChainStore } from '../storage/chain-store.ts'
 import type { Keystore } from '../storage/keystore.ts'
 import type { BackupFigures } from './backup-figures.ts'
 import { createBackupKeys } from './backup-keys.ts'
+import { createBackupLooks } from './backup-looks.ts'
 import { atEach, verifyNamed } from './backup-selection.ts'
 import { createBackupVouching } from './backup-vouching.ts'
 import type { BackupOptions } from './options.ts'
 
 /** Milliseconds that the start waits for backups of a chain whose database was damaged. */
 const REPAIR_MS = 60_000
-/** Milliseconds until what stands at the destinations is looked at, and between two looks. */
-const FIRST_LOOK_MS = 100
-const LOOK_MS = 3_600_000
 
 export interface NodeBackups extends Startable {
   status(): BackupsStatus
@@ -55,6 +53,8 @@ export interface NodeBackups extends Startable {
       readonly name: string
       readonly destination?: string | undefined
       readonly full?: boolean
+      /** Who asked for it: a number that an administrator gave. */
+      readonly by?: number | undefined
     },
     signal: AbortSignal,
   ): Promise<{ readonly outcomes: readonly SaveOutcome[] }>
@@ -126,8 +126,6 @@ export function createNodeBackups(
   let running: { readonly backups: Backups; readonly figures: BackupFigures } | undefined
   let faults: readonly CairnError[] = options?.faults ?? []
   let stopping = new AbortController()
-  let cancelLook = (): void => {}
-  let chores: Promise<void> = Promise.resolve()
 
   const vouching = createBackupVouching(components, { network, hasBackups: isConfigured })
   const keys = createBackupKeys(components, { passphrase: options?.given.passphrase })
@@ -147,15 +145,9 @@ export function createNodeBackups(
     }
   }
 
-  const look = (after: number): void => {
-    cancelLook()
-    cancelLook = clock.after(after, () => {
-      chores = chores.then(async () => {
-        await running?.figures.look(stopping.signal)
-      })
-      look(LOOK_MS)
-    })
-  }
+  const looks = createBackupLooks({ clock }, async (signal) => {
+    await running?.figures.look(signal)
+  })
 
   const needed = (): Backups => {
     if (running === undefined) throw backupError('BACKUP_NOT_CONFIGURED')
@@ -217,22 +209,22 @@ export function createNodeBackups(
       logger.info('Backups go to', {
         destinations: opened.destinations.map(({ name }) => name).join(', '),
       })
-      look(FIRST_LOOK_MS)
+      looks.start()
     },
     stop: async () => {
       await vouching.stop()
       if (running === undefined) return
       const { backups } = running
       running = undefined
-      cancelLook()
       stopping.abort(new Error('the node stops'))
+      await looks.stop()
       logger.info('Backing up what is new before the stop')
       await backups.stop()
       for (const { name, lastSaved, behind } of backups.status()) {
-        if (!behind)
-          logger.info('The backup is complete', { destination: name, name: lastSaved?.name })
+        if (behind) continue
+        const fields = { destination: name, name: lastSaved?.name, ...lastSaved?.place }
+        logger.info('The backup is complete', fields)
       }
-      await chores.catch(() => {})
     },
     status: () => {
       const warnings = options !== undefined && !isConfigured ? [NOT_CONFIGURED] : []
@@ -260,7 +252,7 @@ export function createNodeBackups(
     },
     create: async (request, signal) => {
       const outcomes = await needed().save(request, signal)
-      look(0)
+      looks.soon()
       return { outcomes }
     },
     list: async (signal) => {
@@ -279,7 +271,7 @@ export function createNodeBackups(
         ...(await backups.prune(name, signal)),
       })
       const pruned = await atEach(backups, destination, prune, signal)
-      look(0)
+      looks.soon()
       return pruned
     },
     restore: async (selection, signal) => {

@@ -76,6 +76,8 @@ export interface Backups extends Startable {
       readonly name: string
       readonly destination?: string | undefined
       readonly full?: boolean
+      /** Who asked for it: a number that an administrator gave. */
+      readonly by?: number | undefined
     },
     signal: AbortSignal,
   ): Promise<readonly SaveOutcome[]>
@@ -223,13 +225,13 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
       })
     },
     status: () => places.map((place) => place.view()),
-    save: async ({ name, destination, full }, signal) => {
+    save: async ({ name, destination, full, by }, signal) => {
       const chosen = destination === undefined ? places : [placeOf(destination)]
       return Promise.all(
         chosen.map(async (place) => {
           const outcome = { destination: place.destination.name }
           try {
-            const saved = await place.queue.save({ name, full: full === true }, signal)
+            const saved = await place.queue.save({ name, full: full === true, by }, signal)
             return { ...outcome, saved, problem: undefined }
           } catch (error) {
             signal.throwIfAborted()

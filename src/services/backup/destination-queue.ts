@@ -16,6 +16,8 @@ const FIRST_RETRY_MS = 2_000
 const MAX_RETRY_MS = 300_000
 /** The longest wait that a destination may ask for: what is new would lie here alone for longer. */
 const MAX_ASKED_MS = 900_000
+/** Milliseconds between two backups of which the log tells. */
+const TELL_MS = 60_000
 /** Backups by hand that may wait. */
 const MAX_WAITING = 16
 
@@ -39,6 +41,8 @@ export interface SaveRequest {
   /** Undefined: by itself. */
   readonly name?: string | undefined
   readonly full?: boolean
+  /** Who asked for it: a number that an administrator gave. */
+  readonly by?: number | undefined
 }
 
 export interface DestinationQueue {
@@ -67,6 +71,7 @@ export function createDestinationQueue(components: {
   let cancel: (() => void) | undefined
   let retryAt = 0
   let running = 0
+  let toldAt = Number.NEGATIVE_INFINITY
   let state: Omit<DestinationState, 'kind' | 'name'> = {
     lastSaved: undefined,
     lastError: undefined,
@@ -92,8 +97,17 @@ export function createDestinationQueue(components: {
     logger[loud ? 'warn' : 'debug']('A backup failed; it is tried again', { ...fields, failures })
   }
 
+  /** Each one that somebody asked for, and of the others one now and then: there may be one a second. */
+  const tell = ({ place, ...saved }: Saved, isAsked: boolean): void => {
+    const loud = isAsked || clock.now() - toldAt >= TELL_MS
+    if (loud) toldAt = clock.now()
+    const { number, name, size, height, written } = saved
+    const fields = { destination: destination.name, number, name, size, written, height, ...place }
+    logger[loud ? 'info' : 'debug']('Backed up', fields)
+  }
+
   const run = async (
-    { name, full = false }: SaveRequest,
+    { name, full = false, by }: SaveRequest,
     signal: AbortSignal,
   ): Promise<Saved | undefined> => {
     running += 1
@@ -104,6 +118,7 @@ export function createDestinationQueue(components: {
         name: name ?? `Auto-backup ${time}`,
         manual: name !== undefined,
         full,
+        by,
         signal: AbortSignal.any([signal, stopping.signal]),
       })
       set({ failures: 0, lastError: undefined })
@@ -111,7 +126,7 @@ export function createDestinationQueue(components: {
       if (saved === undefined) return undefined
       const { backups, bytes } = state
       set({ lastSaved: saved, backups: backups + 1, bytes: bytes + saved.written })
-      logger.debug('Backed up', { destination: destination.name, ...saved })
+      tell(saved, name !== undefined)
       components.onSaved(saved)
       return saved
     } catch (error) {

@@ -19,8 +19,10 @@ export interface PutOptions {
   readonly signal: AbortSignal
   /** Words for people who look at the destination itself: what this is, how large, how many blocks. */
   readonly label?: string
-  /** Told where IPFS has it, by a destination that is there: a CID, or `CID/file`. */
-  readonly onPlace?: (place: string) => void
+  /** Who asked for it: a number that an administrator gave. */
+  readonly by?: number
+  /** Told where IPFS has it, by a destination that is there: a CID, or `CID/file`; and what shows it in a browser. */
+  readonly onPlace?: (place: string, link: string) => void
 }
 
 export interface Destination {

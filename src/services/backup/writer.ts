@@ -53,6 +53,8 @@ export interface SaveOptions {
   readonly manual: boolean
   /** Writes everything anew, whatever is there. */
   readonly full?: boolean
+  /** Who asked for it: a number that an administrator gave. */
+  readonly by?: number | undefined
   readonly signal: AbortSignal
   /** What the manifest says of the key under a passphrase. */
   readonly slotOf?: (recipient: string) => Promise<ObjectRef | undefined>
@@ -68,6 +70,8 @@ export interface Saved {
   readonly written: number
   readonly size: number
   readonly segments: number
+  /** Where IPFS has the manifest, and what shows it in a browser. */
+  readonly place?: { readonly cid: string; readonly link: string }
 }
 
 export interface BackupWriter {
@@ -99,20 +103,25 @@ export function createWriter(
   /** What the last manifest of this program says of the slot, hex. */
   let slotSaved: string | null | undefined
   let fresh: Map<RecordId, PendingRecord> | undefined
+  /** Where the last object went, on IPFS. */
+  let newest: Saved['place']
 
   const put = async (
     name: string,
     bytes: Uint8Array,
-    { signal }: SaveOptions,
+    { signal, by }: SaveOptions,
     label?: string,
   ): Promise<ObjectRef> => {
     let at: string | undefined
-    const onPlace = (place: string): void => {
-      at = place
+    newest = undefined
+    const onPlace = (cid: string, link: string): void => {
+      at = cid
+      newest = { cid, link }
     }
     await destination.put(name, bytes, {
       signal,
       onPlace,
+      ...(by === undefined ? {} : { by }),
       ...(label === undefined ? {} : { label }),
     })
     const digest = sha256(bytes)
@@ -218,6 +227,7 @@ export function createWriter(
         written,
         size,
         segments: entries.length,
+        ...(newest === undefined ? {} : { place: newest }),
       },
       next: {
         ...at,
@@ -269,7 +279,8 @@ export function createWriter(
         } catch (error) {
           // What came in the meantime stays beside what was not saved.
           const all = [...(taken ?? []), ...(fresh?.values() ?? [])]
-          fresh = taken === undefined || fresh === undefined ? undefined : mapOf(all)
+          const known = new Map(all.map((record) => [record.id, record]))
+          fresh = taken === undefined || fresh === undefined ? undefined : known
           // It may be there all the same: no two backups have one number.
           if (sent === standing.number) standing = { ...standing, number: sent + 1 }
           throw error
@@ -285,8 +296,4 @@ export function createWriter(
       throw backupError('BACKUP_MOVING')
     },
   }
-}
-
-function mapOf(records: readonly PendingRecord[]): Map<RecordId, PendingRecord> {
-  return new Map(records.map((record) => [record.id, record]))
 }

@@ -124,8 +124,11 @@ describe('where CIDs are kept', () => {
     })
     assert.ok(destination)
     const bytes = Uint8Array.of(1, 2, 3)
-    await destination.put('manifests/1', bytes, { signal: never })
+    const places: string[][] = []
+    const onPlace = (...place: string[]) => void places.push(place)
+    await destination.put('manifests/1', bytes, { signal: never, onPlace })
     const cid = cidOf(bytes)
+    assert.deepEqual(places, [[cid, `${server.origin}/ipfs/${cid}`]])
     assert.equal((await cids.all(never))[0]?.cid, cid)
     assert.equal((await cids.all(never))[0]?.link, `${server.origin}/ipfs/${cid}`)
     assert.equal(variables.get('CAIRN_BACKUP_CID'), cid)

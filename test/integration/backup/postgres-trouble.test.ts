@@ -41,7 +41,8 @@ describe('backups in PostgreSQL: what a database can be like', function () {
   it('C4 the table has the columns that everybody knows, and text that is base64', async () => {
     const url = await server.database()
     const at = open(url)
-    await at.put('net/one', bytes, { signal: never, label: 'Manual backup before the update' })
+    const label = 'Manual backup before the update'
+    await at.put('net/one', bytes, { signal: never, label, by: 7 })
     await at.put('net/two', bytes, { signal: never })
     const rows = await sql(
       url,
@@ -54,9 +55,10 @@ describe('backups in PostgreSQL: what a database can be like', function () {
       filename: 'net/one',
       backup_data: 'AQID',
       type: 'text',
-      created_by: null,
+      created_by: 7,
       fresh: true,
     })
+    assert.equal(rows[1]?.created_by, null)
     assert.match(String(rows[1]?.name), /^Auto-backup \d{4}-\d\d-\d\dT[\d:.]+Z$/)
     assert.deepEqual(await open(url).get('net/two', never), bytes)
   })

@@ -45,13 +45,17 @@ export async function create(session: Session, options: Options): Promise<void> 
     made.outcomes
       .map(({ destination, saved, problem }) =>
         problem === undefined
-          ? `${destination}: backup ${saved?.number} "${printable(saved?.name ?? '')}", ${size(saved?.size ?? 0)}, ${count(saved?.height ?? 0, 'block')}`
+          ? `${destination}: backup ${saved?.number} "${printable(saved?.name ?? '')}", ${size(saved?.size ?? 0)}, ${count(saved?.height ?? 0, 'block')}${placeText(saved)}`
           : `${destination}: FAILED: ${printable(problem.message)}`,
       )
       .join('\n'),
   )
   endIf(made.outcomes.some(({ problem }) => problem !== undefined))
 }
+
+/** Where IPFS has what a restore begins from. */
+const placeText = (saved: SaveOutcome['saved']): string =>
+  saved?.place === undefined ? '' : `\n  CID: ${saved.place.cid}\n  View at: ${saved.place.link}`
 
 export async function list(session: Session): Promise<void> {
   const client = await session.node()

@@ -15,17 +15,23 @@ const DESTINATION = {
   maxLength: 300,
   description: 'only this destination, by its name or kind; default: all',
 } as const
+const ADMIN_ID = {
+  type: 'integer',
+  minimum: 0,
+  maximum: 2 ** 31 - 1,
+  description: 'who asked for it; kept in PostgreSQL, as created_by',
+} as const
 const MAX_PASSPHRASE = 1024
 
 export function backupRoutes({ backups }: Pick<NodeApi, 'backups'>): Route[] {
   const create = async (
-    { name, destination, full }: { name?: string; destination?: string; full?: boolean },
+    body: { name?: string; destination?: string; full?: boolean; admin_id?: number },
     signal: AbortSignal,
-  ) =>
-    backups.create(
-      { name: name ?? 'Manual backup', destination, ...(full === undefined ? {} : { full }) },
-      signal,
-    )
+  ) => {
+    const { name = 'Manual backup', destination, full, admin_id: by } = body
+    const request = { name, destination, by, ...(full === undefined ? {} : { full }) }
+    return backups.create(request, signal)
+  }
   const chosen = ({ body }: Exchange<unknown, { destination?: string }>) => body.destination
   return [
     route('GET', '/api/v1/backups', {
@@ -40,6 +46,7 @@ export function backupRoutes({ backups }: Pick<NodeApi, 'backups'>): Route[] {
         name: NAME,
         destination: DESTINATION,
         full: { type: 'boolean', description: 'write everything anew' },
+        admin_id: ADMIN_ID,
       }),
       status: 201,
       reply: 'BackupOutcomes',
@@ -50,7 +57,7 @@ export function backupRoutes({ backups }: Pick<NodeApi, 'backups'>): Route[] {
       summary: 'The same, as the forerunners knew it',
       body: objectOf({
         name: NAME,
-        admin_id: { type: 'integer', description: 'the forerunner’s; it changes nothing' },
+        admin_id: ADMIN_ID,
       }),
       reply: 'ManualBackup',
       gives: '{message, outcomes}',

@@ -165,8 +165,8 @@ export function createPinataDestination(
         path = name.replaceAll('/', '_')
         ;({ cid, duplicate } = await upload(name, bytes, path, signal))
       }
-      onPlace?.(path === undefined ? cid : `${cid}/${path}`)
       const link = at(gateway, ['ipfs', cid, ...(path === undefined ? [] : [path])]).href
+      onPlace?.(path === undefined ? cid : `${cid}/${path}`, link)
       await init.onStored?.({ name, cid, link, size: bytes.length, stored: clock.now() }, signal)
       for (const old of new Set(before.map((pin) => pin.cid))) {
         if (old !== cid) await unpin(old, signal)

@@ -157,8 +157,8 @@ export function createPinningServiceDestination(
         if (pin.cid !== cid) throw malformed(destination, 'it pins something else')
         if (pin.status !== 'pinned') await content.connect(pin.delegates, signal)
         await pinned(pin, signal)
-        onPlace?.(cid)
         const link = at(gateway, ['ipfs', cid]).href
+        onPlace?.(cid, link)
         await init.onStored?.({ name, cid, link, size: bytes.length, stored: clock.now() }, signal)
         for (const old of before) {
           if (old.requestId !== pin.requestId) await cancel(old.requestId, signal)

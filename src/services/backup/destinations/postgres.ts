@@ -55,7 +55,7 @@ export function createPostgresDestination(
   return {
     kind: 'postgres',
     name: destination,
-    put: async (name, bytes, { signal, label }) => {
+    put: async (name, bytes, { signal, label, by }) => {
       objectName(name)
       mustFit(bytes, destination, name)
       const now = new Date(clock.now()).toISOString()
@@ -63,12 +63,12 @@ export function createPostgresDestination(
       const sha256 = digest(bytes, 'sha256', 'hex')
       const base64 = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64')
       const [row] = await run(
-        `INSERT INTO blockchain_backups (name, filename, backup_data, object, size, sha256)
-         VALUES ($1, $2, $3, $6, $4, $5)
+        `INSERT INTO blockchain_backups (name, filename, backup_data, object, size, sha256, created_by)
+         VALUES ($1, $2, $3, $6, $4, $5, $7)
          ON CONFLICT (object) DO UPDATE SET name = excluded.name, backup_data = excluded.backup_data,
            size = excluded.size, sha256 = excluded.sha256, stored_at = clock_timestamp()
          RETURNING encode(sha256(decode(backup_data, 'base64')), 'hex') AS stored`,
-        [shown, name, base64, bytes.length, sha256, name],
+        [shown, name, base64, bytes.length, sha256, name, by ?? null],
         signal,
         { name, size: bytes.length },
       )

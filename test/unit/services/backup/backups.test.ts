@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { silentLogger } from '../../../../src/common/logger.ts'
+import { type Logger, silentLogger } from '../../../../src/common/logger.ts'
 import { type Backups, createBackups } from '../../../../src/services/backup/backups.ts'
 import { backupError } from '../../../../src/services/backup/errors.ts'
 import { findBackups } from '../../../../src/services/backup/find.ts'
@@ -39,10 +39,11 @@ describe('backups of a node', () => {
   }
   const stateOf = (name: string) =>
     backups.status().find((each) => each.name === name) ?? assert.fail(name)
-  const make = (destinations = [one, two], more = {}): Backups =>
+  const make = (destinations = [one, two], more = {}, components = {}): Backups =>
     createBackups(
       {
         ...world.components,
+        ...components,
         destinations,
         owner: world.owner,
         verifier,
@@ -237,6 +238,39 @@ describe('backups of a node', () => {
     assert.equal(stateOf('one').failures, 0)
     assert.equal(stateOf('one').behind, false)
     await assert.rejects(backups.verify('one', signal), { code: 'BACKUP_NOT_READY' })
+  })
+
+  it('D3 are told of in the log: each by hand, of the others one a minute, on IPFS with the CID', async () => {
+    const told: Record<string, unknown>[] = []
+    const logger: Logger = {
+      ...silentLogger,
+      info: (message, fields) => {
+        if (message === 'Backed up') told.push({ ...fields })
+      },
+      child: () => logger,
+    }
+    const { put } = one
+    one.put = (name, bytes, options) => {
+      options.onPlace?.('bafkcid', 'https://gateway.example/ipfs/bafkcid')
+      return put(name, bytes, options)
+    }
+    backups = make([one], {}, { logger })
+    await backups.start()
+    const byItself = async (): Promise<number> => {
+      const written = stateOf('one').backups
+      await world.say()
+      world.clock.time += 2000
+      await until(() => stateOf('one').backups > written, 'a backup')
+      return told.length
+    }
+    assert.equal(await byItself(), 1)
+    assert.equal(await byItself(), 1, 'soon after it')
+    await backups.save({ name: 'by hand' }, signal)
+    const { name, destination, cid, link, height, number } = told.at(-1) ?? {}
+    assert.deepEqual([name, destination, height, number], ['by hand', 'one', 1, 2])
+    assert.deepEqual([cid, link], ['bafkcid', 'https://gateway.example/ipfs/bafkcid'])
+    world.clock.time += 60_000
+    assert.equal(await byItself(), 3)
   })
 
   it('are verified at the destination, and written anew when they are damaged', async () => {
