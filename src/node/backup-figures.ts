@@ -130,7 +130,8 @@ export function createFigures(
       const found = backups
         .unseen()
         .map(
-          (name) => `${name} was silent at the restore: what it holds is taken in when it answers.`,
+          ({ destination, why = '' }) =>
+            `${destination} was silent at the restore: what it holds is taken in when it answers. ${why}`,
         )
       for (const { name, passphraseProblem: problem } of backups.status()) {
         if (problem === undefined) continue

@@ -4,7 +4,7 @@
  * Killed at any moment it can be run again: the file with the network's parameters is written last, and what an
  * unfinished try has left is continued. What stood in the directory before is put aside, never deleted.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeRecord } from '../chain/codec.ts'
 import { type DeviceId, deviceIdOf, type NetworkId, type UserId } from '../chain/ids.ts'
@@ -25,7 +25,7 @@ import { readmit } from '../services/backup/readmission.ts'
 import { checkNotBehind, type Restored, restoreBackups } from '../services/backup/restore.ts'
 import { openScratch, type ScratchChain } from '../services/backup/scratch.ts'
 import { type Selection, selected } from '../services/backup/selection.ts'
-import { createUnseen } from '../services/backup/unseen.ts'
+import { createUnseen, missedOf } from '../services/backup/unseen.ts'
 import { createVerifier } from '../services/verifier.ts'
 import { writeFileAtomic } from '../storage/atomic-file.ts'
 import { type DataDirectory, openDataDirectory } from '../storage/data-directory.ts'
@@ -109,8 +109,10 @@ export async function restoreDirectory(
     if (isTaken && networkIdOf(params) === found.network && options.allowRollback !== true) {
       checkNotBehind(backups, heightIn(directory, { clock, logger }))
     }
-    const putAside = unfinished(directory) ? undefined : moveAside(directory, clock.now())
-    writeFileAtomic(join(directory.path, RESTORING_FILE), utf8('{}\n'), 0o600)
+    // What an unfinished try has left is continued, when it was for the same network.
+    const isSame = readTry(directory) === found.network
+    const putAside = isSame ? undefined : moveAside(directory, clock.now())
+    writeTry(directory, found.network)
     const verifier = createVerifier({ clock })
     let scratch: ScratchChain | undefined
     try {
@@ -123,18 +125,18 @@ export async function restoreDirectory(
         { backups, key: found.key },
         signal,
       )
+      const late = missed(options, found, restored)
       const unseen = createUnseen(scratch.store)
-      for (const each of found.unseen) unseen.add(each)
+      for (const each of late) unseen.add(each)
       const device = await settle(directory, found, { ...options, clock, store: scratch.store })
       const { network, user } = found
       logger.warn('Restored from backups', { network, user, device, height: restored.height })
-      const late = found.unseen.map(({ name }) => name)
-      if (late.length > 0) {
-        logger.warn('What did not answer is taken in when it does', {
-          destinations: late.join(', '),
-        })
+      const names = late.map(({ name }) => name)
+      if (names.length > 0) {
+        const fields = { destinations: names.join(', ') }
+        logger.warn('What did not answer is taken in when it does', fields)
       }
-      return { ...restored, network, user, device, putAside, late }
+      return { ...restored, network, user, device, putAside, late: names }
     } finally {
       await scratch?.close()
       await verifier.stop()
@@ -142,6 +144,17 @@ export async function restoreDirectory(
   } finally {
     directory.release()
   }
+}
+
+/** Whose backups are to be taken in later; of nobody when somebody chose what to go back to. */
+function missed(
+  { destinations, selection, allowRollback }: RestoreOptions,
+  found: Found,
+  restored: Restored,
+): readonly Destination[] {
+  const isChosen = selection?.id !== undefined || selection?.time !== undefined
+  if (isChosen || allowRollback === true) return []
+  return missedOf(destinations, found.unseen, [...found.problems, ...restored.problems])
 }
 
 async function find(
@@ -216,6 +229,21 @@ async function settle(
 
 function unfinished(directory: DataDirectory): boolean {
   return existsSync(join(directory.path, RESTORING_FILE))
+}
+
+function writeTry(directory: DataDirectory, network: NetworkId): void {
+  const text = `${JSON.stringify({ network })}\n`
+  writeFileAtomic(join(directory.path, RESTORING_FILE), utf8(text), 0o600)
+}
+
+/** The network of an unfinished try; undefined: there was none, or its file says nothing. */
+function readTry(directory: DataDirectory): string | undefined {
+  try {
+    const text = readFileSync(join(directory.path, RESTORING_FILE), 'utf8')
+    return (JSON.parse(text) as { network?: string }).network
+  } catch {
+    return undefined
+  }
 }
 
 function heightIn(

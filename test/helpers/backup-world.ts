@@ -1,5 +1,5 @@
 /** A node's chain with what backups need beside it. */
-import { encodeParams } from '../../src/chain/params.ts'
+import { encodeParams, type NetworkParams } from '../../src/chain/params.ts'
 import type { Statement } from '../../src/chain/record.ts'
 import { signEd25519, verifyEd25519 } from '../../src/common/crypto.ts'
 import { silentLogger } from '../../src/common/logger.ts'
@@ -50,11 +50,10 @@ export interface BackupWorld {
 
 /** Ada's device, admitted in block 1. */
 export async function createBackupWorld(
-  options: { name?: string; withKit?: boolean } = {},
+  options: { name?: string; withKit?: boolean; params?: NetworkParams } = {},
 ): Promise<BackupWorld> {
-  const { name = 'ada', withKit = true } = options
+  const { name = 'ada', withKit = true, params = testParams() } = options
   const clock = nodeClock()
-  const params = testParams()
   const node = createChainNode(name, { params, clock })
   await node.join()
   await node.mine()

@@ -21,7 +21,7 @@ import type { Destination } from './destination.ts'
 import { boundedCalls } from './destination-calls.ts'
 import type { Drilled } from './drill.ts'
 import { backupError } from './errors.ts'
-import { createLate } from './late.ts'
+import { createLate, type Late } from './late.ts'
 import { type Listing, listBackups } from './listing.ts'
 import type { Person } from './person.ts'
 import {
@@ -105,7 +105,7 @@ export interface Backups extends Startable {
   /** What came back of contents of files; undefined: nothing is known of them here. */
   contents(): ContentsBackState | undefined
   /** Destinations that a restore did not hear of, and whose backups are not known yet. */
-  unseen(): readonly string[]
+  unseen(): ReturnType<Late['waiting']>
   /** Removes what retention does not want, now. @throws DESTINATION_UNKNOWN, the errors of destinations */
   prune(destination: string, signal: AbortSignal): Promise<Cleaned>
   /** Lets a passphrase open the backups of all destinations; another one replaces it. @throws BACKUP_KEY_MISSING */

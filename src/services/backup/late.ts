@@ -16,13 +16,15 @@ import { findBackups } from './find.ts'
 import type { BackupKey } from './keys.ts'
 import type { Person } from './person.ts'
 import { type RestoreTarget, restoreBackups } from './restore.ts'
-import { createUnseen } from './unseen.ts'
+import { createUnseen, missedOf } from './unseen.ts'
 
 /** Milliseconds until the first try, doubled after each, and the most. */
 const FIRST_MS = 1_000
 const MAX_MS = 300_000
 /** Tries in one run of the program: a day; the next start goes on. */
 const MAX_TRIES = 300
+/** What was told of already, at the restore. */
+const SILENT: ReadonlySet<string> = new Set(['BACKUP_UNREACHABLE', 'BACKUP_NOT_READY'])
 /** Where nothing is to be had: it was read, and another try brings the same. */
 const FINAL: ReadonlySet<string> = new Set(['BACKUP_UNREADABLE', 'BACKUP_NETWORK'])
 
@@ -42,8 +44,8 @@ export interface Late {
   stop(): void
   /** Resolves when what is under way has ended. */
   idle(): Promise<void>
-  /** Names of destinations whose backups are not known yet. */
-  waiting(): readonly string[]
+  /** Destinations whose backups are not known yet, and why the last try failed. */
+  waiting(): readonly { readonly destination: string; readonly why: string | undefined }[]
 }
 
 export function createLate(
@@ -57,6 +59,7 @@ export function createLate(
   let stopping = new AbortController()
   const cancels = new Set<() => void>()
   const running = new Set<Promise<void>>()
+  const failures = new Map<string, string>()
 
   const take = async (destination: Destination, signal: AbortSignal): Promise<void> => {
     const found = await findBackups(
@@ -69,11 +72,14 @@ export function createLate(
       throw backupError('BACKUP_UNREACHABLE', { destinations: destination.name })
     }
     const { backups, person } = found
-    const { height, records } = await restoreBackups(
+    const { height, records, problems } = await restoreBackups(
       { target, clock, logger: components.logger },
       { backups, key: found.key },
       signal,
     )
+    // It fell silent again in the middle: what it has is not all here.
+    const isWhole = missedOf([destination], [], [...found.problems, ...problems]).length === 0
+    if (!isWhole) throw backupError('BACKUP_UNREACHABLE', { destinations: destination.name })
     for (const { manifest } of backups) {
       tellAside({ store: target.store, events: components.events }, manifest.tip)
     }
@@ -101,7 +107,11 @@ export function createLate(
             logger.warn('Nothing can be taken from a destination that answered late', fields)
             return
           }
-          logger.debug('A destination still does not answer', fields)
+          failures.set(destination.name, fields.why)
+          logger[tries === 0 && !SILENT.has(code) ? 'warn' : 'debug'](
+            'What a destination holds that was silent at the restore cannot be taken in yet',
+            fields,
+          )
           later(destination, tries + 1)
         },
       )
@@ -125,6 +135,11 @@ export function createLate(
     idle: async () => {
       await Promise.all(running)
     },
-    waiting: () => destinations.filter(unseen.has).map(({ name }) => name),
+    waiting: () =>
+      key === undefined
+        ? []
+        : destinations
+            .filter(unseen.has)
+            .map(({ name }) => ({ destination: name, why: failures.get(name) })),
   }
 }

@@ -10,7 +10,7 @@ import type { BackupKey } from './keys.ts'
 import type { Patience } from './looks.ts'
 import { checkNotBehind, type Restored, type RestoreTarget, restoreBackups } from './restore.ts'
 import { type Selection, selected } from './selection.ts'
-import { createUnseen } from './unseen.ts'
+import { createUnseen, missedOf } from './unseen.ts'
 
 /** @throws BACKUP_BEHIND: it ends before what is here; BACKUP_NONE, what `findBackups` and `restoreBackups` throw */
 export async function takeBack(
@@ -30,12 +30,19 @@ export async function takeBack(
   signal: AbortSignal,
 ): Promise<Restored> {
   const { destinations, target, clock, logger } = components
+  const unseen = createUnseen(target.store)
+  const isHasty = init.patience !== undefined
+  // Whatever goes wrong here: what they hold is taken in when they answer.
+  if (isHasty) for (const each of destinations) unseen.add(each)
   const found = await findBackups(
     { destinations, logger },
     { opener: { key: init.key }, network: init.network, patience: init.patience },
     signal,
   )
-  if (found === undefined) throw backupError('BACKUP_NONE', { wanted: 'the newest' })
+  if (found === undefined) {
+    for (const each of destinations) unseen.remove(each)
+    throw backupError('BACKUP_NONE', { wanted: 'the newest' })
+  }
   const backups = selected(found.backups, init.selection)
   checkNotBehind(backups, target.store.tip())
   const restored = await restoreBackups(
@@ -43,7 +50,10 @@ export async function takeBack(
     { backups, key: found.key },
     signal,
   )
-  const unseen = createUnseen(target.store)
-  if (init.patience !== undefined) for (const each of found.unseen) unseen.add(each)
+  if (isHasty) {
+    const problems = [...found.problems, ...restored.problems]
+    const missed = missedOf(destinations, found.unseen, problems)
+    for (const each of destinations) if (!missed.includes(each)) unseen.remove(each)
+  }
   return restored
 }

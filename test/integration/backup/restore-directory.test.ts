@@ -11,7 +11,10 @@ import type { Destination } from '../../../src/services/backup/destination.ts'
 import { createFolderDestination } from '../../../src/services/backup/destinations/folder.ts'
 import { backupError } from '../../../src/services/backup/errors.ts'
 import { backupKeyOfKit } from '../../../src/services/backup/keys.ts'
+import { createUnseen } from '../../../src/services/backup/unseen.ts'
 import { createWriter } from '../../../src/services/backup/writer.ts'
+import { createChainStore } from '../../../src/storage/chain-store.ts'
+import { openDatabase } from '../../../src/storage/database.ts'
 import { type BackupWorld, createBackupWorld, key, kit } from '../../helpers/backup-world.ts'
 import { seedOf } from '../../helpers/chain-node.ts'
 import { until } from '../network/nodes.ts'
@@ -150,6 +153,57 @@ describe('a data directory from backups', function () {
     assert.equal(restored?.height, 2)
     assert.equal(restored.putAside, undefined)
     assert.equal(existsSync(join(dataDir, 'restoring.json')), false)
+  })
+
+  it('remembers a destination that fell silent in the middle, unless somebody chose the backup', async () => {
+    await world.say('old.txt')
+    await world.mine()
+    await save()
+    const other = createFolderDestination({ clock: systemClock }, { path: join(root, 'other') })
+    const fallsSilent: Destination = {
+      ...other,
+      list: (prefix, given) => folder.list(prefix, given),
+      get: (name, given) => {
+        if (!name.endsWith('.car.zst.age')) return folder.get(name, given)
+        const details = { destination: other.name, seconds: 30 }
+        return Promise.reject(backupError('DESTINATION_SLOW', details))
+      },
+    }
+    const destinations = [fallsSilent, folder]
+    const chosen = await restore({ destinations, selection: { id: '0' } })
+    assert.deepEqual(chosen?.late, [])
+    const restored = await restore({ destinations, replace: true })
+    assert.equal(restored?.height, 2)
+    assert.deepEqual(restored.late, [other.name])
+    const { db } = openDatabase({
+      path: join(dataDir, 'cairn.sqlite'),
+      now: systemClock.now,
+      logger: silentLogger,
+    })
+    const unseen = createUnseen(createChainStore(db))
+    assert.deepEqual([unseen.has(other), unseen.has(folder)], [true, false])
+    db.close()
+  })
+
+  it('leaves what an unfinished try has of another network', async () => {
+    await save()
+    const cut: Destination = {
+      ...folder,
+      get: (name, given) =>
+        name.endsWith('.car.zst.age') ? Promise.reject(new Error('cut')) : folder.get(name, given),
+    }
+    await assert.rejects(restore({ destinations: [cut] }), { code: 'BACKUP_UNREADABLE' })
+    const params = { ...world.node.params, salt: seedOf('another').subarray(0, 16) }
+    world = await createBackupWorld({ params })
+    const second = createFolderDestination({ clock: systemClock }, { path: join(root, 'second') })
+    const writer = createWriter(world.components, { destination: second, owner: world.owner })
+    await writer.save({ name: 'test', manual: true, signal })
+    const wanted = world.node.chain.network
+    await assert.rejects(restore({ wanted }), { code: 'BACKUP_NETWORK' })
+    const restored = await restore({ destinations: [folder, second], wanted })
+    assert.equal(restored?.network, wanted)
+    assert.equal(restored.user, world.node.chain.user)
+    assert.ok(restored.putAside !== undefined)
   })
 
   it('goes back only when told to, and puts aside what was there', async () => {
