@@ -85,6 +85,11 @@ export function createProver(
       logger.error('Contents of files in a backup are damaged; they are written anew', { ...wrong })
     }
     const code = problem?.code ?? wrong?.code ?? null
+    if (code === null) {
+      const { name, height, objects, bytes, opened } = verified
+      const fields = { destination: destination.name, name, height, objects, bytes, opened }
+      logger.info('A backup was read and compared', fields)
+    }
     proofs.set(destination, 'verified', { time: clock.now(), code, object: verified.object })
     if (found === undefined) return verified
     const { problems, ...figures } = found
