@@ -6,6 +6,7 @@
  */
 import { DETAILS_SCHEMA } from './details.ts'
 import { storageError } from './errors.ts'
+import { dropMadeRows } from './made-state.ts'
 import { PINS_SCHEMA } from './pins.ts'
 import { sumPlaces } from './record-places.ts'
 import { CHAIN_SCHEMA, IMPORTS_INDEX, PEOPLE_INDEX, RECORD_STATES, SUMS } from './schema.ts'
@@ -34,6 +35,8 @@ export const MIGRATIONS: readonly Migration[] = [
       sumPlaces(db)
     },
   },
+  // Files and versions that nothing has changed stand in `records` alone.
+  { format: 4, migrate: dropMadeRows },
 ]
 
 /** "CAIR": tells `file` and other programs whose database this is. */

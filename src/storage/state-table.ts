@@ -20,6 +20,12 @@ export interface StateTable extends StateView {
   apply(changes: readonly Change[]): void
   /** Writes the values before the changes. */
   revert(changes: readonly Pick<Change, 'key' | 'before'>[]): void
+  /** A value that is in memory. */
+  known(key: string): Uint8Array | undefined
+  /** Keeps a value in memory that does not stand in the table. */
+  note(key: string, value: Uint8Array): void
+  /** Forgets what is in memory, but not what has to be written. */
+  forget(): void
   /** Whether it has any key of this family, the first part of a key. Cheap; may stay true when the last one goes. */
   holds(family: string): boolean
 }
@@ -126,6 +132,9 @@ export function createStateTable(db: Database): StateTable {
       cache.set(key, value ?? null)
       return value
     },
+    known: (key) => (waiting.has(key) ? waiting.get(key) : cache.get(key)) ?? undefined,
+    note: (key, value) => cache.set(key, value),
+    forget: cache.clear,
     list,
     apply: (changes) =>
       change(() => {
@@ -148,7 +157,8 @@ export function createStateTable(db: Database): StateTable {
   return table
 }
 
-function familyOf(key: string): string {
+/** The first part of a key. */
+export function familyOf(key: string): string {
   const end = key.indexOf('/')
   return end === -1 ? key : key.slice(0, end)
 }

@@ -1,14 +1,14 @@
 /**
- * The whole state of the rules: the table `state`, and of each record of the best chain what became of it
- * (`record/<id>`, chain/state/records.ts), which the table `records` says already. Only what says more than that
- * stands in the table `state`, and in undo data: which record stands in the chain for another one.
+ * The whole state of the rules: the table `state`, and what follows from the records of the best chain, which stand in
+ * the table `records` already (made-state.ts). Of such keys only values that say more stand in the table `state`, and
+ * in undo data.
  */
-import { isOwnRecordState, ownRecordState, RECORD_FAMILY } from '../chain/state/records.ts'
+import { RECORD_FAMILY } from '../chain/state/records.ts'
 import type { Change, StateView } from '../chain/view.ts'
 import { utf8 } from '../common/bytes.ts'
 import { sha256Stream } from '../common/crypto.ts'
-import type { NamedPlace, RecordPlace, RecordPlaces } from './record-places.ts'
-import type { StateTable } from './state-table.ts'
+import { createMadeState, type Entry, type MadeFamily, type MadeRecords } from './made-state.ts'
+import { familyOf, type StateTable } from './state-table.ts'
 
 export type Before = Pick<Change, 'key' | 'before'>
 
@@ -21,58 +21,79 @@ export interface StoredState extends StateView {
   digest(): Uint8Array
 }
 
-const PREFIX = `${RECORD_FAMILY}/`
+const RECORD_PREFIX = `${RECORD_FAMILY}/`
 
-type Entry = readonly [string, Uint8Array]
+export function createStoredState(table: StateTable, records: MadeRecords): StoredState {
+  /** Whether another record stands in the chain for this one: only then its state has a row. */
+  const isReplaced = (id: string): boolean =>
+    table.holds(RECORD_FAMILY) && table.get(RECORD_PREFIX + id) !== undefined
+  const families = createMadeState(records, isReplaced)
+  const byName = new Map(families.map((family) => [family.name, family]))
 
-export function createStoredState(table: StateTable, records: RecordPlaces): StoredState {
-  /** Whether a value stands in the table `state`. */
-  const isKept = (key: string, value: Uint8Array | undefined): boolean =>
-    value !== undefined && !(key.startsWith(PREFIX) && isOwnRecordState(value))
+  const madeFamilyOf = (key: string): MadeFamily | undefined => byName.get(familyOf(key))
+  const idOf = (key: string, { name }: MadeFamily): string => key.slice(name.length + 1)
 
-  const list = (prefix: string): Iterable<Entry> => {
-    const within = prefix.startsWith(PREFIX)
-    if (!within && !PREFIX.startsWith(prefix)) return table.list(prefix)
-    const places = records.places(within ? prefix.slice(PREFIX.length) : '')
-    return merged(table.list(prefix), entriesOf(places))
+  /** The value, if it stands in the table `state`. */
+  const kept = (key: string, value: Uint8Array | undefined): Uint8Array | undefined => {
+    const family = value === undefined ? undefined : madeFamilyOf(key)
+    if (value === undefined || family === undefined) return value
+    return family.isMade(idOf(key, family), value) ? undefined : value
   }
+
+  function* made(prefix: string): Iterable<Entry> {
+    for (const family of families) {
+      const all = `${family.name}/`
+      if (prefix.startsWith(all)) yield* family.list(prefix.slice(all.length))
+      else if (all.startsWith(prefix)) yield* family.list('')
+    }
+  }
+  const list = (prefix: string): Iterable<Entry> => merged(table.list(prefix), made(prefix))
 
   return {
     get: (key) => {
-      if (!key.startsWith(PREFIX)) return table.get(key)
-      const kept = table.holds(RECORD_FAMILY) ? table.get(key) : undefined
-      if (kept !== undefined) return kept
-      const place = records.placeOf(key.slice(PREFIX.length))
-      return place === undefined ? undefined : stateOf(place)
+      const family = madeFamilyOf(key)
+      if (family === undefined) return table.get(key)
+      const known = table.known(key)
+      if (known !== undefined) return known
+      const row = table.holds(family.name) ? table.get(key) : undefined
+      if (row !== undefined) return row
+      const value = family.get(idOf(key, family))
+      if (value !== undefined && family.stays) table.note(key, value)
+      return value
     },
     list,
     apply: (changes) => {
       const undo: Before[] = []
-      const kept: Change[] = []
-      for (const change of changes) {
-        const { key, before, after } = change
-        if (!key.startsWith(PREFIX)) {
-          kept.push(change)
-          undo.push(change)
-          continue
+      const rows: Change[] = []
+      const take = (change: Change): void => {
+        const { key } = change
+        const before = kept(key, change.before)
+        const after = kept(key, change.after)
+        if (
+          after === undefined &&
+          change.after !== undefined &&
+          madeFamilyOf(key)?.stays === true
+        ) {
+          table.note(key, change.after)
         }
-        const was = isKept(key, before) ? before : undefined
-        const is = isKept(key, after) ? after : undefined
-        if (was === undefined && is === undefined) continue
-        kept.push({ key, before: was, after: is })
-        undo.push({ key, before: was })
+        if (before === undefined && after === undefined) return
+        rows.push({ key, before, after })
+        undo.push({ key, before })
       }
-      table.apply(kept)
+      // Which records are replaced decides what stands of the others.
+      const isOfRecords = ({ key }: Change): boolean => key.startsWith(RECORD_PREFIX)
+      for (const change of changes) if (isOfRecords(change)) take(change)
+      table.apply(rows.splice(0))
+      for (const change of changes) if (!isOfRecords(change)) take(change)
+      table.apply(rows)
       return undo
     },
-    // Undo data of a format before 3 has all entries.
-    revert: (changes) =>
-      table.revert(
-        changes.map(({ key, before }) => ({
-          key,
-          before: isKept(key, before) ? before : undefined,
-        })),
-      ),
+    // Undo data of older formats has all entries.
+    revert: (changes) => {
+      const rows = changes.map(({ key, before }) => ({ key, before: kept(key, before) }))
+      table.forget()
+      table.revert(rows)
+    },
     digest: () => {
       const hash = sha256Stream()
       for (const [key, value] of list('')) {
@@ -82,14 +103,6 @@ export function createStoredState(table: StateTable, records: RecordPlaces): Sto
       return hash.digest()
     },
   }
-}
-
-function stateOf({ height, index, outcome, code }: RecordPlace): Uint8Array {
-  return ownRecordState({ height, index }, outcome, code)
-}
-
-function* entriesOf(places: Iterable<NamedPlace>): Generator<Entry> {
-  for (const place of places) yield [PREFIX + place.id, stateOf(place)]
 }
 
 /** Both in the order of keys; of a key that both have, what `first` says. */

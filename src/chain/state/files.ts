@@ -5,6 +5,7 @@
  * changed the file without knowing of each other. It stays visible until an update names both as parents.
  */
 import { DAG_CBOR, DAG_PB, RAW } from '../../common/dag-cbor.ts'
+import { assert } from '../../common/errors.ts'
 import { boolean, link, list, type Shaped, tuple, uint } from '../../common/schema.ts'
 import type { ContentId, FileId, UserId, VersionId } from '../ids.ts'
 import type { ReasonCode } from '../reasons.ts'
@@ -36,8 +37,12 @@ const versionCodec = valueCodec(versionShape)
 export type FileState = Shaped<typeof fileShape>
 export type VersionState = Shaped<typeof versionShape>
 
-const fileKey = (file: FileId): string => `file/${file}`
-const versionKey = (version: VersionId): string => `version/${version}`
+/** First parts of the keys. */
+export const FILE_FAMILY = 'file'
+export const VERSION_FAMILY = 'version'
+
+const fileKey = (file: FileId): string => `${FILE_FAMILY}/${file}`
+const versionKey = (version: VersionId): string => `${VERSION_FAMILY}/${version}`
 const privateKey = (version: VersionId): string => `private/${version}`
 
 export function readFile(view: StateView, file: FileId): FileState | undefined {
@@ -51,6 +56,32 @@ export function readVersion(view: StateView, version: VersionId): VersionState |
 /** Whether the bytes of a version are encrypted. */
 export function isPrivate(view: StateView, version: VersionId): boolean {
   return view.get(privateKey(version)) !== undefined
+}
+
+type VersionRecord = RecordOf<'file.add' | 'file.update'>
+
+/**
+ * A file as the applied record that made it left it, of which it has the id: a store need not keep what it can make.
+ */
+export function newFileState(record: RecordOf<'file.add'>): Uint8Array {
+  return fileCodec.encode({ owner: ownerOf(record), heads: [record.id] })
+}
+
+/** A version as the applied record that made it left it, of which it has the id. */
+export function newVersionState(record: VersionRecord): Uint8Array {
+  const file = record.type === 'file.add' ? record.id : record.body.file
+  return versionCodec.encode(versionOf(record, file, ownerOf(record)))
+}
+
+/** Whether a value under the key of `file` is still the one that its record left: nothing else changes. */
+export function isNewFileState(file: string, value: Uint8Array): boolean {
+  const { heads } = fileCodec.decode(value)
+  return heads.length === 1 && heads[0] === file
+}
+
+/** The same of a version. */
+export function isNewVersionState(value: Uint8Array): boolean {
+  return !versionCodec.decode(value).removed
 }
 
 export function applyFileAdd(
@@ -122,15 +153,19 @@ function checkChange(
   return undefined
 }
 
-function createVersion(
-  overlay: Overlay,
-  record: RecordOf<'file.add' | 'file.update'>,
-  file: FileId,
-  owner: UserId,
-): void {
-  const { body } = record
+/** Only an owner adds or updates a file. */
+function ownerOf({ user }: VersionRecord): UserId {
+  assert(user !== null, 'only user.create has no user')
+  return user
+}
+
+function versionOf({ body }: VersionRecord, file: FileId, owner: UserId): VersionState {
   const size = body.visibility === 'private' ? body.storedSize : body.size
-  const version = { file, owner, root: body.root, size, removed: false }
-  overlay.create(versionKey(record.identity), versionCodec, version)
+  return { file, owner, root: body.root, size, removed: false }
+}
+
+function createVersion(overlay: Overlay, record: VersionRecord, file: FileId, owner: UserId): void {
+  const { body } = record
+  overlay.create(versionKey(record.identity), versionCodec, versionOf(record, file, owner))
   if (body.visibility === 'private') overlay.put(privateKey(record.identity), MARK)
 }

@@ -17,6 +17,7 @@ import {
 } from '../../../src/chain/ids.ts'
 import type { BlockEffect } from '../../../src/chain/outcome.ts'
 import type { Replaces, SignedRecord, Statement } from '../../../src/chain/record.ts'
+import { newFileState, newVersionState } from '../../../src/chain/state/files.ts'
 import type { RecordOutcome } from '../../../src/chain/state/result.ts'
 import { MARK } from '../../../src/chain/state/value.ts'
 import type { Change } from '../../../src/chain/view.ts'
@@ -183,6 +184,17 @@ export function blockOn(
     const by = carrierIn(after[name] ?? state.get(name))
     after[name] = encode([outcome, code ?? null, height, index, by])
   }
+  for (const { record: id, outcome } of [...own, ...late]) {
+    const record = recordOf(id, records, parent)
+    if (outcome !== 'applied') continue
+    // As the rules write them: under the id of the first, where a record stands for another one.
+    if (record.type === 'file.add')
+      after[`file/${record.identity}`] ??= newFileState(asFirst(record))
+    if (record.type === 'file.add' || record.type === 'file.update') {
+      after[`version/${record.identity}`] ??= newVersionState(asFirst(record))
+    }
+    if (record.identity !== id) after[`record/${record.identity}`] ??= replacedBy(id)
+  }
   for (const { record, outcome, code } of late) {
     const name = `record/${record}`
     const [, , at, index] = decode(after[name] ?? state.get(name) ?? MARK, 500) as CborValue[]
@@ -205,6 +217,21 @@ export function blockOn(
     state,
     outcomes: all,
   }
+}
+
+function recordOf(
+  id: RecordId,
+  records: readonly SignedRecord[],
+  parent: Node | undefined,
+): SignedRecord {
+  const found = records.find((record) => record.id === id)
+  if (found !== undefined) return found
+  assert.ok(parent !== undefined, 'each record is in a block')
+  return recordOf(id, parent.block.body.records, parent.parent)
+}
+
+function asFirst<T extends SignedRecord>(record: T): T {
+  return { ...record, id: record.identity }
 }
 
 /** The state of a record that is not in the chain, but another one for it. */

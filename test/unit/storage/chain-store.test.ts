@@ -143,7 +143,7 @@ describe('storage/chain-store', () => {
     const two = blockOn(
       one,
       [record],
-      { 'user/a': value('2'), 'file/f': value('new'), 'rules/1': undefined },
+      { 'user/a': value('2'), 'grant/f': value('new'), 'rules/1': undefined },
       [{ outcome: 'rejected', code: 'NOT_OWNER' as never }],
     )
     switchTo(store, one)
@@ -155,7 +155,7 @@ describe('storage/chain-store', () => {
     store.disconnect(store.tip())
     assert.deepEqual({ ...dumpChain(db), digest: store.stateDigest() }, before)
     assert.deepEqual(store.state.get('user/a'), value('1'))
-    assert.equal(store.state.get('file/f'), undefined)
+    assert.equal(store.state.get('grant/f'), undefined)
     const stored = store.record(record.id)
     assert.equal(stored?.place, undefined)
     assert.equal(stored?.outcome, undefined)

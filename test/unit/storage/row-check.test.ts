@@ -61,7 +61,7 @@ describe('storage/row-check', () => {
     assert.equal(ada.store.projections.file(file)?.heads.length, 2)
     const changes = [
       "UPDATE state SET value = value || x'00' WHERE key LIKE 'user/%'",
-      "UPDATE state SET key = key || 'x' WHERE key LIKE 'file/%'",
+      "UPDATE state SET key = key || 'x' WHERE key LIKE 'user/%'",
       "UPDATE files SET name = 'firsu' WHERE name = 'first'",
       'UPDATE files SET pending = 1 - pending',
       'DELETE FROM file_heads',
