@@ -59,6 +59,8 @@ export interface BackupsComponents extends PlaceComponents {
 
 export interface BackupsInit extends PlaceInit {
   readonly stopMs?: number
+  /** Of scrypt; less only in tests. */
+  readonly logN?: number
 }
 
 export interface SaveOutcome {
@@ -120,7 +122,7 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
   let stopping = new AbortController()
   let cancelTick = (): void => {}
 
-  const slotMaker = createSlotMaker({ clock }, owner.key)
+  const slotMaker = createSlotMaker({ clock }, owner.key, init.logN)
   const places: Place[] = components.destinations.map((given) => {
     const cleanSoon = (): void =>
       chores.add(() => place.cleanIfDue(stopping.signal), stopping.signal)

@@ -37,12 +37,17 @@ export interface SlotKeeper {
 export function createSlotMaker(
   { clock }: { readonly clock: Clock },
   key: BackupKey | undefined,
+  /** Of scrypt; less only in tests. */
+  logN?: number,
 ): (passphrase: string) => Promise<Uint8Array> {
   let last: { readonly passphrase: string; readonly slot: Promise<Uint8Array> } | undefined
   return async (passphrase) => {
     if (key === undefined) throw backupError('BACKUP_KEY_MISSING')
     if (last?.passphrase !== passphrase) {
-      const slot = makeSlot(key, passphrase, { randomBytes: clock.randomBytes })
+      const slot = makeSlot(key, passphrase, {
+        randomBytes: clock.randomBytes,
+        ...(logN === undefined ? {} : { logN }),
+      })
       slot.catch(() => {
         last = undefined
       })

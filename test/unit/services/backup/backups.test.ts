@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { toHex } from '../../../../src/common/bytes.ts'
 import { type Logger, silentLogger } from '../../../../src/common/logger.ts'
 import { type Backups, createBackups } from '../../../../src/services/backup/backups.ts'
 import { backupError } from '../../../../src/services/backup/errors.ts'
 import { findBackups } from '../../../../src/services/backup/find.ts'
-import { manifestNumber } from '../../../../src/services/backup/manifest.ts'
+import { manifestNumber, readManifest } from '../../../../src/services/backup/manifest.ts'
 import {
   type BackupWorld,
   createBackupWorld,
@@ -371,8 +372,8 @@ describe('backups of a node', () => {
     await assert.rejects(backups.restore({}, signal), { code: 'BACKUP_BEHIND' })
   })
 
-  it('open with a passphrase, once one is set', async function () {
-    this.timeout(20_000)
+  it('open with a passphrase, once one is set', async () => {
+    backups = make([one, two], { logN: 4 })
     await backups.start()
     await backups.save({ name: 'first' }, signal)
     const find = (passphrase: string) =>
@@ -384,8 +385,7 @@ describe('backups of a node', () => {
     assert.equal((await find('good words'))?.key.identity, key.identity)
     await assert.rejects(find('other words'), { code: 'BACKUP_PASSPHRASE' })
   })
-  describe('with a passphrase of the configuration', function () {
-    this.timeout(20_000)
+  describe('with a passphrase of the configuration', () => {
     const slots = (at: MemoryDestination): string[] =>
       at.puts.filter((name) => name.startsWith('slots/'))
     const opens = async (at: MemoryDestination, passphrase = 'good words'): Promise<boolean> => {
@@ -398,7 +398,7 @@ describe('backups of a node', () => {
       return found?.key.identity === key.identity
     }
     beforeEach(() => {
-      backups = make([one, two], { passphrase: 'good words' })
+      backups = make([one, two], { passphrase: 'good words', logN: 4 })
     })
 
     it('have its slot before the first backup, and say so only then', async () => {
@@ -423,6 +423,25 @@ describe('backups of a node', () => {
       }
     })
 
+    it('name it in the next backup on IPFS, where no name leads to it', async () => {
+      const ipfs = createMemoryDestination({ name: 'ipfs', kind: 'ipfs', now: world.clock.now })
+      backups = make([ipfs], { passphrase: 'good words', logN: 4 })
+      await backups.start()
+      world.clock.time += 1000
+      await until(() => manifests(ipfs).length === 1, 'a backup')
+      const slotOf = (at: number): string => {
+        const name = manifests(ipfs)[at] ?? assert.fail()
+        const { slot } = readManifest(ipfs.objects.get(name)?.bytes ?? assert.fail(), name)
+        return toHex(slot?.sha256 ?? assert.fail('no slot'))
+      }
+      const first = slotOf(0)
+      assert.deepEqual(await backups.setPassphrase('other words', signal), [])
+      world.clock.time += 1000
+      await until(() => manifests(ipfs).length === 2, 'a backup because of it')
+      assert.notEqual(slotOf(1), first)
+      assert.ok(await opens(ipfs, 'other words'))
+    })
+
     it('get it at the next start where it could not be put, and say what is wrong', async () => {
       one.before = (call, name) => {
         if (call === 'put' && name.startsWith('slots/')) {
@@ -438,14 +457,14 @@ describe('backups of a node', () => {
       assert.equal(second?.passphrase, true)
       await stop()
       one.before = () => {}
-      backups = make([one, two], { passphrase: 'good words' })
+      backups = make([one, two], { passphrase: 'good words', logN: 4 })
       await backups.start()
       await until(() => backups.status().every(({ passphrase }) => passphrase), 'it is set')
       assert.ok(await opens(one))
       assert.equal(slots(two).length, 1, 'where it stands it is not put again')
       await stop()
       two.objects.clear()
-      backups = make([one, two], { passphrase: 'good words' })
+      backups = make([one, two], { passphrase: 'good words', logN: 4 })
       await backups.start()
       await until(() => slots(two).length === 2, 'put again where it was lost')
     })
