@@ -346,6 +346,16 @@ describe('backups of a node', () => {
     assert.equal(stateOf('one').drilled?.code, 'BACKUP_DIFFERS')
   })
 
+  it('are practised down to the state, where the blocks are the same', async () => {
+    await backups.save({ name: 'first' }, signal)
+    const store = { ...world.components.store, stateDigest: () => new Uint8Array(32) }
+    const damaged = make([one], {}, { store })
+    await assert.rejects(damaged.drill('one', signal), {
+      code: 'BACKUP_DIFFERS',
+      message: /another state/,
+    })
+  })
+
   it('are taken into the running chain', async () => {
     await backups.start()
     await assert.rejects(backups.restore({}, signal), { code: 'BACKUP_NONE' })

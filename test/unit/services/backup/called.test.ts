@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { deviceIdOf } from '../../../../src/chain/ids.ts'
+import { publicKeyOf } from '../../../../src/common/crypto.ts'
 import { calledOf, isCalled, shortNames } from '../../../../src/services/backup/called.ts'
 import { type CatalogEntry, readCatalog } from '../../../../src/services/backup/catalog.ts'
 import { listBackups } from '../../../../src/services/backup/listing.ts'
 import { selected } from '../../../../src/services/backup/selection.ts'
 import { createWriter } from '../../../../src/services/backup/writer.ts'
 import { type BackupWorld, createBackupWorld } from '../../../helpers/backup-world.ts'
+import { seedOf } from '../../../helpers/chain-node.ts'
 import {
   createMemoryDestination,
   type MemoryDestination,
@@ -68,6 +71,17 @@ describe('what backups are called', () => {
     })
     assert.deepEqual(await names("ada's laptop:0"), ['of Ada'])
     assert.deepEqual(await names("ben's laptop:0"), ['of Ben'])
+  })
+
+  it('BACKUP_AMBIGUOUS: of two devices that lead to one block', async () => {
+    await save(ada, one, 'of the laptop')
+    const [entry = assert.fail()] = await entries()
+    const { manifest } = entry
+    const device = publicKeyOf('ed25519', seedOf('desk'))
+    const object = manifest.object.replace(deviceIdOf(manifest.device), deviceIdOf(device))
+    const other = { ...entry, manifest: { ...manifest, device, object } }
+    assert.throws(() => selected([entry, other], { id: '0' }), { code: 'BACKUP_AMBIGUOUS' })
+    assert.deepEqual(selected([entry, other], { id: object }), [other])
   })
 
   it('BACKUP_AMBIGUOUS: of one device that counted differently at two destinations', async () => {

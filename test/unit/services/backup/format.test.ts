@@ -3,6 +3,7 @@ import { zstdDecompressSync } from 'node:zlib'
 import { CarReader } from '@ipld/car'
 import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption'
 import fc from 'fast-check'
+import { decodeRecord } from '../../../../src/chain/codec.ts'
 import { deviceIdOf } from '../../../../src/chain/ids.ts'
 import { encodeParams, networkIdOf } from '../../../../src/chain/params.ts'
 import { concatBytes, utf8 } from '../../../../src/common/bytes.ts'
@@ -237,6 +238,12 @@ describe('manifests', () => {
       (message) => signEd25519(seedOf('eve'), message),
     )
     refused(eve.bytes, eve.object, 'BACKUP_FORGED')
+    const admission = Uint8Array.from(unsigned.admission)
+    // Its signature is what comes last.
+    admission[admission.length - 1] = (admission.at(-1) ?? 0) ^ 1
+    const user = decodeRecord(admission).id as never
+    const unproven = signManifest({ ...unsigned, user, admission }, sign)
+    refused(unproven.bytes, unproven.object, 'BACKUP_FORGED')
     const ofOther = signManifest({ ...unsigned, user: unsigned.tip as never }, sign)
     refused(ofOther.bytes, ofOther.object, 'BACKUP_FORGED')
     const elsewhere = signManifest({ ...unsigned, network: unsigned.tip as never }, sign)

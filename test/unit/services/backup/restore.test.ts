@@ -224,7 +224,9 @@ describe('restoring', () => {
     )
     await assert.rejects(found, {
       code: 'BACKUP_NETWORK',
-      message: new RegExp(`s3 are of the network ${world.node.chain.network}, .* is of the network .*--new-network`),
+      message: new RegExp(
+        `s3 are of the network ${world.node.chain.network}, .* is of the network .*--new-network`,
+      ),
     })
   })
 
@@ -271,5 +273,26 @@ describe('restoring', () => {
     const restored = await restore([postgres, s3])
     assert.deepEqual(codes(restored), ['OBJECT_NOT_FOUND'])
     assert.equal(restored.height, 1)
+  })
+
+  it('BACKUP_INCOMPLETE: a manifest that promises more work than its tip has', async () => {
+    await saveTo(postgres)
+    const { backups } = await readCatalog(postgres, { prefix: '', signal })
+    const {
+      signature: _,
+      object: __,
+      bytes: ___,
+      work: ____,
+      ...unsigned
+    } = backups[0]?.manifest ?? assert.fail()
+    const chainwork = new Uint8Array(32).fill(1)
+    const promise = signManifest(
+      { ...unsigned, number: 1, chainwork },
+      world.components.signer.sign,
+    )
+    await postgres.put(promise.object, promise.bytes, { signal })
+    const restored = await restore([postgres])
+    assert.deepEqual(codes(restored), ['BACKUP_INCOMPLETE'])
+    assert.equal(restored.sources[0]?.object, backups[0]?.manifest.object, 'the one before')
   })
 })

@@ -11,6 +11,7 @@ describe('waiting for what others do', () => {
     const reason = new Error('told to stop')
     controller.abort(reason)
     await assert.rejects(waiting, reason)
+    await assert.rejects(unlessStopped(new Promise(() => {}), controller.signal), reason, 'before')
   })
 
   it('runs what has the same key in order, also after a failure and after one that gave up', async () => {

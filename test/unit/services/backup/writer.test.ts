@@ -219,6 +219,32 @@ describe('writing backups', () => {
     await assertRestores()
   })
 
+  it('begin anew when the chain changes its mind while they are written', async () => {
+    const rival = await createBackupWorld()
+    await world.say('ours')
+    await world.mine()
+    await rival.say('theirs')
+    await rival.mine()
+    await rival.say('more')
+    await rival.mine()
+    const other = rival.node.store
+    let switched = false
+    destination.before = async (call, name) => {
+      if (call !== 'put' || !name.endsWith('.car.zst.age') || switched) return
+      switched = true
+      await world.node.chain.planHeaders(other.mainHeaders(1, 100), rival.node.device)
+      const bodies = [1, 2, 3].map((height) => {
+        const id = other.idAt(height) ?? assert.fail()
+        return { id, body: other.body(id) ?? assert.fail() }
+      })
+      await world.node.chain.acceptBodies(bodies, rival.node.device)
+    }
+    const saved = await save()
+    assert.ok(switched && world.node.store.tip().id === other.tip().id, 'a reorg')
+    assert.equal(saved?.height, 3)
+    await assertRestores()
+  })
+
   it('write everything anew when they are asked to, or when the last one is damaged', async () => {
     await world.say()
     await world.mine()
