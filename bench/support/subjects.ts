@@ -64,6 +64,7 @@ export const SUBJECTS: readonly Subject[] = [
   own('open', 'a store with 100,000 blocks: time and memory to open'),
   own('sync', 'a new device takes 10,000 blocks with 50,000 records from another'),
   own('backup', 'backups of a long chain, one more record, and the way back'),
+  own('contents', 'contents of a file of 4 GiB in backups: to a folder and back'),
   own('backup-postgres', 'the way back from PostgreSQL, as a start in an empty directory goes it'),
   own('start', 'from the command to serving, memory when idle, `cairn status`'),
   own('gossip', 'five devices: until a record is seen, and confirmed, everywhere'),

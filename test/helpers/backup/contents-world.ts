@@ -47,7 +47,7 @@ export interface Added {
 export interface ContentsWorld extends BackupWorld {
   readonly disk: Disk
   readonly markOf: MarkOf
-  add(name: string, bytes: Uint8Array): Promise<Added>
+  add(name: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<Added>
   remove(file: FileId): Promise<void>
   /** An empty disk. */
   wiped(): Promise<Disk>
@@ -110,10 +110,11 @@ export async function createContentsWorld(): Promise<ContentsWorld> {
     disk,
     markOf,
     add: async (name, bytes) => {
-      const source = (async function* () {
-        yield bytes
-      })()
-      const imported = await importContent(disk.content, source, { signal })
+      const one = async function* () {
+        if (bytes instanceof Uint8Array) yield bytes
+        else yield* bytes
+      }
+      const imported = await importContent(disk.content, one(), { signal })
       await disk.content.flush()
       const { root, size, storedSize, sha256 } = imported
       disk.pins.pinFlushed(root)

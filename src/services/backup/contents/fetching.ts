@@ -7,12 +7,12 @@ import type { ContentId } from '../../../chain/ids.ts'
 import { codeOf } from '../../../common/errors.ts'
 import type { ContentBlockstore } from '../../../storage/blockstore.ts'
 import { dagBlocks } from '../../../storage/pins-walk.ts'
-import { type Problem, problemOf, readObject } from '../catalog.ts'
+import { type Problem, problemOf } from '../catalog.ts'
 import type { Destination } from '../destination.ts'
 import type { BackupKey } from '../keys.ts'
 import { contentsError } from './errors.ts'
 import type { MarkOf } from './marks.ts'
-import { openPack } from './pack.ts'
+import { openPack, readPack } from './pack.ts'
 import type { Pack, Shelf } from './shelf.ts'
 
 /** Blocks that are looked at between two turns of the event loop. */
@@ -60,7 +60,7 @@ export function createFetching(
     { name, entry }: Pack,
     signal: AbortSignal,
   ): Promise<void> => {
-    const bytes = await readObject(destination, { name, sha256: entry.sha256 }, signal)
+    const bytes = await readPack(destination, { name, sha256: entry.sha256 }, signal)
     read += bytes.length
     for await (const { cid, bytes: block } of openPack(bytes, key, {
       name,

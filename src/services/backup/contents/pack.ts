@@ -4,10 +4,12 @@
  */
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdCompressSync, zstdDecompress } from 'node:zlib'
-import { concatBytes } from '../../../common/bytes.ts'
+import { concatBytes, equalBytes } from '../../../common/bytes.ts'
 import { messageOf } from '../../../common/errors.ts'
 import { KIB, MAX_CONTENT_BLOCK_BYTES, MIB } from '../../../common/limits.ts'
+import { hashOf } from '../../../storage/blockstore.ts'
 import { type CarBlock, readCar, writeCar } from '../car.ts'
+import type { Destination } from '../destination.ts'
 import { backupError } from '../errors.ts'
 import type { BackupKey } from '../keys.ts'
 import { openLarge, sealLarge } from './age-file.ts'
@@ -41,6 +43,17 @@ export async function packBlocks(
   const squeezed = isWorth(car)
   const plain = squeezed ? new Uint8Array(await compress(car)) : car
   return { bytes: await sealLarge(recipient, plain), squeezed }
+}
+
+/** The bytes of a pack's object, compared with its name. @throws BACKUP_DAMAGED, the errors of destinations */
+export async function readPack(
+  destination: Destination,
+  { name, sha256 }: { readonly name: string; readonly sha256: Uint8Array },
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const bytes = await destination.get(name, signal)
+  if (equalBytes(await hashOf(bytes), sha256)) return bytes
+  throw backupError('BACKUP_DAMAGED', { name, why: 'its bytes are not those that were stored' })
 }
 
 /** The blocks of a pack, each compared with its CID. @param name - of the object. @throws BACKUP_DAMAGED */

@@ -7,7 +7,7 @@ import type { Clock } from '../../../common/clock.ts'
 import { digestOf } from '../../../common/dag-cbor.ts'
 import { codeOf } from '../../../common/errors.ts'
 import { contentError } from '../../../storage/blockstore-errors.ts'
-import { forEach, type Problem, problemOf, readObject } from '../catalog.ts'
+import { forEach, type Problem, problemOf } from '../catalog.ts'
 import type { Destination } from '../destination.ts'
 import type { BackupKey } from '../keys.ts'
 import { contentsError } from './errors.ts'
@@ -15,7 +15,7 @@ import { type BlockTarget, createFetching } from './fetching.ts'
 import { marksIn, type PackEntry } from './list.ts'
 import type { MarkOf } from './marks.ts'
 import { packName } from './names.ts'
-import { openPack } from './pack.ts'
+import { openPack, readPack } from './pack.ts'
 import type { Pack } from './shelf.ts'
 import type { Stock } from './stock.ts'
 import type { Wanted } from './wanted.ts'
@@ -77,7 +77,7 @@ export async function verifyContents(
   await forEach(
     packs.filter(isDue),
     async (pack) => {
-      const check = async (): Promise<void> => readPack(destination, pack, { key, markOf }, signal)
+      const check = async (): Promise<void> => checkPack(destination, pack, { key, markOf }, signal)
       try {
         // Once more: a read that went wrong on the way condemns nothing.
         await check().catch((error: unknown) => {
@@ -119,13 +119,13 @@ function lost({ lists, shelf }: Stock): PackEntry[] {
   return [...found.values()]
 }
 
-async function readPack(
+async function checkPack(
   destination: Destination,
   { name, entry, recipient }: Pack,
   { key, markOf }: { readonly key: BackupKey | undefined; readonly markOf: MarkOf },
   signal: AbortSignal,
 ): Promise<void> {
-  const bytes = await readObject(destination, { name, sha256: entry.sha256 }, signal)
+  const bytes = await readPack(destination, { name, sha256: entry.sha256 }, signal)
   if (key === undefined || key.recipient !== recipient) return
   const marks = marksIn(entry.blocks)
   let isSame = true

@@ -8,10 +8,9 @@
 import type { ContentId } from '../../../chain/ids.ts'
 import { fromHex, toHex } from '../../../common/bytes.ts'
 import type { Clock } from '../../../common/clock.ts'
-import { sha256 } from '../../../common/crypto.ts'
 import { digestOf } from '../../../common/dag-cbor.ts'
 import { KIB } from '../../../common/limits.ts'
-import type { ContentBlockstore } from '../../../storage/blockstore.ts'
+import { type ContentBlockstore, hashOf } from '../../../storage/blockstore.ts'
 import { createBacklog } from './backlog.ts'
 import { createWalk, type Filled, fillPack, type Walk } from './filling.ts'
 import { type FileEntry, marksIn, type PackEntry } from './list.ts'
@@ -117,7 +116,7 @@ export function createShipping(components: ShippingComponents): Shipping {
     const packs: PackEntry[] = []
     if (root !== undefined) {
       const { bytes, squeezed } = await packBlocks(blocks, { root, recipient })
-      hash = sha256(bytes)
+      hash = await hashOf(bytes)
       const pack = { sha256: hash, size: bytes.length, zstd: squeezed ? 1 : 0 }
       await stock.putPack(pack, bytes, signal)
       sent += bytes.length

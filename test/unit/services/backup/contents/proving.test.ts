@@ -3,7 +3,7 @@ import { deviceKeyOf } from '../../../../../src/chain/ids.ts'
 import { signEd25519 } from '../../../../../src/common/crypto.ts'
 import { UNNAMED_MS } from '../../../../../src/services/backup/contents/clean.ts'
 import type { PlaceContents } from '../../../../../src/services/backup/contents/contents.ts'
-import { signList } from '../../../../../src/services/backup/contents/list.ts'
+import { readList, signList } from '../../../../../src/services/backup/contents/list.ts'
 import { isListName, isPackName } from '../../../../../src/services/backup/contents/names.ts'
 import { REMOVAL_BLOCKS, REMOVAL_MS } from '../../../../../src/services/files/removals.ts'
 import {
@@ -106,11 +106,15 @@ describe('contents of files in backups, proven and cleaned up', () => {
     }
     const place = make(destination)
     let read = 0
+    let most = 0
     for (let day = 0; day < 30; day++) {
-      read += (await place.verify(false, signal))?.read ?? 0
+      const today = (await place.verify(false, signal))?.read ?? 0
+      most = Math.max(most, today)
+      read += today
       world.clock.time += 86_400_000
     }
     assert.equal(read, packs().length)
+    assert.ok(most < read, 'not all on one day')
   })
 
   it('are put together for practice', async () => {
@@ -192,7 +196,8 @@ describe('contents of files in backups, proven and cleaned up', () => {
     await wait()
     assert.equal(await clean(height - 1), 2, 'a kept backup knows it')
     await place.clean(keep(height), signal)
-    assert.equal(packs().length, 2, 'not at the first look')
+    await place.clean(keep(height), signal)
+    assert.equal(packs().length, 2, 'not at once')
     world.clock.time += UNNAMED_MS
     await place.clean(keep(height), signal)
     assert.equal(packs().length, 1, 'what another file needs stays')
@@ -242,6 +247,45 @@ describe('contents of files in backups, proven and cleaned up', () => {
     const disk = await world.wiped()
     await world.bring(disk, make(destination, { disk }))
     assert.ok(disk.pins.isWhole(root))
+  })
+
+  it('are not taken for there because somebody signs for a device of the user', async () => {
+    const user = world.owner.user() ?? assert.fail('no user')
+    const about = {
+      network: world.owner.network,
+      user,
+      device: deviceKeyOf(world.node.device) ?? assert.fail('no key'),
+      recipient: key.recipient,
+      packs: [],
+      files: [],
+    }
+    const { list, bytes } = signList(about, (message) => signEd25519(seedOf('mallory'), message))
+    assert.throws(() => readList(bytes, list.object), { code: 'CONTENTS_UNREADABLE' })
+    const good = signList(about, (message) => signEd25519(seedOf('ada'), message))
+    assert.deepEqual(readList(good.bytes, good.list.object), good.list)
+    assert.throws(() => readList(good.bytes, list.object), { code: 'CONTENTS_UNREADABLE' })
+    assert.throws(() => readList(good.bytes.subarray(1), good.list.object), {
+      code: 'CONTENTS_UNREADABLE',
+    })
+  })
+
+  it('are opened and compared with what their list says of them', async () => {
+    await world.add('a.bin', pattern(10_000))
+    await ship(make(destination))
+    const [name = ''] = lists()
+    const bytes = destination.objects.get(name)?.bytes ?? assert.fail(name)
+    const { packs: entries, ...about } = readList(bytes, name)
+    const wrong = entries.map((entry) => ({ ...entry, blocks: new Uint8Array(16) }))
+    const signed = signList({ ...about, packs: wrong }, (message) =>
+      signEd25519(seedOf('ada'), message),
+    )
+    destination.objects.delete(name)
+    await destination.put(signed.list.object, signed.bytes, { signal })
+    const place = make(destination)
+    await ship(place)
+    assert.deepEqual(codesOf((await place.verify(true, signal))?.problems), ['CONTENTS_DAMAGED'])
+    await place.flush(signal)
+    assert.deepEqual((await place.verify(true, signal))?.problems, [])
   })
 
   it('whose list is damaged are written anew; the list goes when nothing hangs on it', async () => {
