@@ -221,9 +221,8 @@ export function createNodeBackups(
       logger.info('Backing up what is new before the stop')
       await backups.stop()
       for (const { name, lastSaved, behind } of backups.status()) {
-        if (behind) continue
-        const fields = { destination: name, name: lastSaved?.name, ...lastSaved?.place }
-        logger.info('The backup is complete', fields)
+        if (!behind)
+          logger.info('The backup is complete', { destination: name, name: lastSaved?.name })
       }
     },
     status: () => {

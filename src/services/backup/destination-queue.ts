@@ -98,11 +98,11 @@ export function createDestinationQueue(components: {
   }
 
   /** Each one that somebody asked for, and of the others one now and then: there may be one a second. */
-  const tell = ({ place, ...saved }: Saved, isAsked: boolean): void => {
+  const tell = (saved: Saved, isAsked: boolean): void => {
     const loud = isAsked || clock.now() - toldAt >= TELL_MS
     if (loud) toldAt = clock.now()
     const { number, name, size, height, written } = saved
-    const fields = { destination: destination.name, number, name, size, written, height, ...place }
+    const fields = { destination: destination.name, number, name, size, written, height }
     logger[loud ? 'info' : 'debug']('Backed up', fields)
   }
 

@@ -256,6 +256,19 @@ describe('writing backups', () => {
     await assertRestores()
   })
 
+  it('tell where IPFS has their manifest', async () => {
+    const { put } = destination
+    destination.put = (name, bytes, options) => {
+      options.onPlace?.(`bafk-${name.slice(-8)}`, `https://gateway.example/ipfs/${name}`)
+      return put(name, bytes, options)
+    }
+    const saved = await save()
+    assert.deepEqual(saved?.place, {
+      cid: 'bafk-manifest',
+      link: `https://gateway.example/ipfs/${saved?.object}`,
+    })
+  })
+
   it('wait until the device has a user', async () => {
     const owner = { ...world.owner, user: () => undefined }
     const early = createWriter(world.components, { destination, owner })
