@@ -34,8 +34,12 @@ const countCodec = valueCodec(uint())
 export type GrantState = Shaped<typeof grantShape>
 
 const grantKey = (grant: RecordId): string => `grant/${grant}`
-const grantedPrefix = (file: FileId): string => `granted/${file}/`
-const holderPrefix = (file: FileId): string => `holder/${file}/`
+/** Beginnings of keys, before the file and whom it is for. */
+const GRANTED = 'granted/'
+const HOLDERS = 'holder/'
+
+const grantedPrefix = (file: FileId): string => `${GRANTED}${file}/`
+const holderPrefix = (file: FileId): string => `${HOLDERS}${file}/`
 const allowedKey = (access: RecordId): string => `allowed/${access}`
 const releasedKey = (grant: RecordId): string => `released/${grant}`
 const releaseKey = (access: RecordId): string => `release/${access}`
@@ -77,6 +81,17 @@ export function readHolder(view: StateView, file: FileId, device: DeviceId): Rec
 export function holdersOf(view: StateView, file: FileId): DeviceId[] {
   const prefix = holderPrefix(file)
   return [...view.list(prefix)].map(([key]) => key.slice(prefix.length) as DeviceId)
+}
+
+/** The files that somebody else may read, or releases keys of. */
+export function sharedFiles(view: StateView): Set<FileId> {
+  const files = new Set<FileId>()
+  for (const family of [GRANTED, HOLDERS]) {
+    for (const [key] of view.list(family)) {
+      files.add(key.slice(family.length, key.indexOf('/', family.length)) as FileId)
+    }
+  }
+  return files
 }
 
 /** Whether a device may release keys of a file: it is active, reads, and is the owner's or named by the owner. */

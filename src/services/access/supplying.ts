@@ -8,14 +8,14 @@
 import type { DeviceId, FileId, UserId } from '../../chain/ids.ts'
 import type { SignedRecord } from '../../chain/record.ts'
 import { isBackup, listDevices } from '../../chain/state/devices.ts'
-import { grantsOf, holdersOf } from '../../chain/state/grants.ts'
+import { readFile } from '../../chain/state/files.ts'
+import { sharedFiles } from '../../chain/state/grants.ts'
 import type { Clock } from '../../common/clock.ts'
 import { codeOf } from '../../common/errors.ts'
 import type { Events } from '../../common/events.ts'
 import type { Startable } from '../../common/lifecycle.ts'
 import type { Logger } from '../../common/logger.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
-import { MAX_ROWS } from '../../storage/record-table.ts'
 import type { NodeEvents } from '../events.ts'
 import type { Publisher } from '../files/components.ts'
 import type { Supply } from './supply.ts'
@@ -33,7 +33,7 @@ const MAX_FILES = 1024
 const WATCHED: ReadonlySet<string> = new Set(['file.update', 'grant', 'holder.add'])
 
 export interface SupplyingComponents {
-  readonly store: Pick<ChainStore, 'state' | 'projections' | 'record'>
+  readonly store: Pick<ChainStore, 'state' | 'record'>
   readonly records: Publisher
   readonly supply: Supply
   readonly self: { readonly device: DeviceId; user(): UserId | undefined }
@@ -50,21 +50,18 @@ export interface Supplying extends Startable {
 export function createSupplying(components: SupplyingComponents): Supplying {
   const { store, records, supply, self, events, clock } = components
   const logger = components.logger.child('supplying')
-  const { state, projections } = store
+  const { state } = store
   const files = new Set<FileId>()
   const offs: (() => void)[] = []
   let stopped = true
   let cancel: (() => void) | undefined
   let running: Promise<void> = Promise.resolve()
 
-  const concerns = (file: FileId): boolean =>
-    holdersOf(state, file).length > 0 || grantsOf(state, file).length > 0
-
   const all = (): void => {
     const owner = self.user()
     if (owner === undefined) return
-    for (const { file } of projections.listFiles({ owner, limit: MAX_ROWS })) {
-      if (concerns(file)) files.add(file)
+    for (const file of sharedFiles(state)) {
+      if (readFile(state, file)?.owner === owner) files.add(file)
     }
   }
 
