@@ -210,6 +210,26 @@ describe('key holders', () => {
       await supplying.stop()
     }))
 
+  it('what a device that stopped left to pass on goes out at its next start', () =>
+    withSecret(async (network) => {
+      const { ada, bob, carol, file, settle } = network
+      const other = await addSecret(network, ada, 'another poem')
+      await ada.exchange.holders.add(file, carol.device, never)
+      await ada.exchange.grants.grant(other, 'bob', {}, never)
+      await settle()
+      for (const each of [file, other]) await ada.files.rekey(each, { signal: never })
+      await settle()
+      assert.equal(carol.files.info(file).name, null)
+      assert.equal(bob.files.info(other).name, null)
+      const supplying = supplyingOf(ada, network)
+      await supplying.start()
+      await supplying.settle()
+      await settle()
+      assert.equal(carol.files.info(file).name, 'poem.txt')
+      assert.equal(bob.files.info(other).name, 'poem.txt')
+      await supplying.stop()
+    }))
+
   it('a revocation that somebody else signs keeps nobody from a new generation', () =>
     withSecret(async (network) => {
       const { ada, bob, carol, file, settle } = network
