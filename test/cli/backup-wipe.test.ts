@@ -7,6 +7,7 @@ import S3rver from 's3rver'
 import { wordsFromSecret } from '../../src/common/mnemonic.ts'
 import type { FullStatus } from '../../src/interfaces/http/api.ts'
 import type { FileSummary } from '../../src/interfaces/http/api-files.ts'
+import { startGoogle } from '../helpers/backup/google.ts'
 import { startFetcher } from '../helpers/backup/ipfs-node.ts'
 import { PINATA_KEYS, startPinata } from '../helpers/backup/pinata.ts'
 import { startPinning } from '../helpers/backup/pinning.ts'
@@ -116,6 +117,15 @@ describe('a wiped disk', function () {
 
   it('comes back from S3', async () => {
     await wipes(places.place('s3'), { ...(await startS3()), ...words() })
+  })
+
+  it('comes back from Google Cloud Storage', async () => {
+    const google = await startGoogle(BUCKET)
+    ends.push(() => google.stop())
+    const GOOGLE_APPLICATION_CREDENTIALS = join(places.directory, 'google.json')
+    await writeFile(GOOGLE_APPLICATION_CREDENTIALS, google.credentials)
+    const env = { GCS_BUCKET_NAME: BUCKET, GCS_ENDPOINT_URL: google.origin }
+    await wipes(places.place('gcs'), { ...env, GOOGLE_APPLICATION_CREDENTIALS, ...words() })
   })
 
   it('comes back from IPFS', async () => {

@@ -63,6 +63,22 @@ describe('backups in PostgreSQL: what a database can be like', function () {
     assert.deepEqual(await open(url).get('net/two', never), bytes)
   })
 
+  it('notices that something else was stored than was given', async () => {
+    const url = await server.database()
+    const at = open(url)
+    await at.put('net/one', bytes, { signal: never })
+    await sql(
+      url,
+      `CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql
+         AS $$ BEGIN NEW.backup_data := 'BAUG'; RETURN NEW; END $$;
+       CREATE TRIGGER change BEFORE INSERT ON blockchain_backups
+         FOR EACH ROW EXECUTE FUNCTION change()`,
+    )
+    await assert.rejects(at.put('net/two', bytes, { signal: never }), {
+      code: 'DESTINATION_DIFFERS',
+    })
+  })
+
   it('C4 the table of a forerunner is used, and its rows stay as they are', async () => {
     const url = await server.database()
     await sql(
