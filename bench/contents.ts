@@ -102,13 +102,13 @@ await bench('contents', async ({ quick, directory }) => {
     const first = place()
     const sent = await measured(async () => {
       first.saved(key.recipient)
-      await first.flush(signal)
+      await first.flush('all', signal)
     })
     assert.deepEqual(first.state()?.waiting, { files: 0, bytes: 0 })
     const again = place()
     const nothing = await measured(async () => {
       again.saved(key.recipient)
-      await again.flush(signal)
+      await again.flush('all', signal)
     })
     assert.equal(again.state()?.sent, 0)
     const disk = await world.wiped()

@@ -99,6 +99,12 @@ function destinationChecks(status: DestinationStatus, hasKey: boolean): Check[] 
     ? `cairn backup drill "${destination}"`
     : 'On the device of yours that has the recovery kit, with this destination: cairn backup drill'
   proof('restored for practice', drilled, drill)
+  const { contents } = status
+  if (contents?.lastError != null) {
+    const { code, message } = contents.lastError
+    const says = `contents of files do not get there: ${message}`
+    checks.push({ name, result: 'warning', says, remedy: REMEDIES[code] ?? null })
+  }
   if (checks.length > 0) return checks
   const by = typeof drilled?.by === 'string' ? ` by ${drilled.by}` : ''
   const says = `the newest is of ${new Date(newest.time).toISOString()}; it was read${hasKey ? '' : ' and compared'}, and restored for practice${by}`

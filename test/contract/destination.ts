@@ -265,7 +265,7 @@ export function destinationSuite(
         await world.add('small.txt', Buffer.from('words'))
         const first = place(at)
         first.saved(key.recipient)
-        await first.flush(never)
+        await first.flush('all', never)
         const objects = await names('contents/')
         assert.deepEqual(
           first.state()?.waiting,
@@ -280,7 +280,7 @@ export function destinationSuite(
         assert.deepEqual([brought.files, brought.problems], [2, []])
         assert.ok(Buffer.from(await disk.read(root, size)).equals(bytes))
         second.saved(key.recipient)
-        await second.flush(never)
+        await second.flush('all', never)
         assert.deepEqual((await second.verify(true, never))?.problems, [])
         assert.deepEqual(await names('contents/'), objects, 'nothing is written again')
       } finally {

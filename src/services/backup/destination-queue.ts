@@ -185,7 +185,7 @@ export function createDestinationQueue(components: {
 }
 
 /** Milliseconds that a destination with too much to do asked to be left alone. */
-function askedWait(error: unknown): number {
+export function askedWait(error: unknown): number {
   if (!(error instanceof CairnError) || error.code !== 'DESTINATION_BUSY') return 0
   const { retryAfter } = error.details
   return typeof retryAfter === 'number' ? Math.min(Math.max(0, retryAfter), MAX_ASKED_MS) : 0

@@ -59,7 +59,7 @@ describe('the document of the backup format', function () {
       roots.push(root)
       place.changed(root)
       place.saved(key.recipient)
-      await place.flush(new AbortController().signal)
+      await place.flush('all', new AbortController().signal)
     }
 
     await writeFile(join(folder, 'key.txt'), `${key.identity}\n`)

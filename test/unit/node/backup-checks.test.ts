@@ -35,6 +35,16 @@ const one = (more: Partial<DestinationStatus>) =>
   backupChecks(status({ destinations: [{ ...good, ...more }] }), NOW)[0] ?? assert.fail()
 
 describe('what the doctor says of backups', () => {
+  it('contents of files that do not get there are named', () => {
+    const lastError = { code: 'DESTINATION_FULL', message: 'it is full', time: NOW }
+    const waiting = { files: 1, bytes: 10 }
+    const contents = { files: 0, objects: 0, bytes: 0, waiting, sent: 0, lastError }
+    const { result, says, remedy } = one({ contents })
+    assert.equal(result, 'warning')
+    assert.match(says, /contents of files do not get there: it is full/)
+    assert.match(remedy ?? '', /Make room/)
+  })
+
   it('all is well when they were read and practised', () => {
     assert.deepEqual(
       backupChecks(status({}), NOW).map(({ result }) => result),

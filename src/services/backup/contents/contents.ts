@@ -14,6 +14,7 @@ import type { ChainStore } from '../../../storage/chain-store.ts'
 import type { Signer } from '../../chain/own-records.ts'
 import type { Destination } from '../destination.ts'
 import { boundedCalls } from '../destination-calls.ts'
+import { askedWait } from '../destination-queue.ts'
 import { backupError } from '../errors.ts'
 import type { BackupKey } from '../keys.ts'
 import type { KeptBackups } from '../retention.ts'
@@ -56,8 +57,8 @@ export interface PlaceContents extends BringSource {
   saved(recipient: string): void
   /** Content is here that was not; undefined: everything is to be looked through. */
   changed(root?: Parameters<Shipping['add']>[0]): void
-  /** Sends what is left; ends with `signal`, without an error. */
-  flush(signal: AbortSignal): Promise<void>
+  /** Sends what is left, or of it what came since the start; ends with `signal`, without an error. */
+  flush(what: 'new' | 'all', signal: AbortSignal): Promise<void>
   /** @throws the errors of destinations */
   clean(kept: KeptBackups, signal: AbortSignal): Promise<CleanedContents>
   /** As `clean`, when the last time is long enough ago. */
@@ -113,6 +114,7 @@ export function createPlaceContents(
   let running: Promise<void> | undefined
   let stopping = new AbortController()
   let cancelRetry: (() => void) | undefined
+  let isEnding = false
   let failures = 0
   let lastError: ContentsState['lastError']
   /** Asked for while something is under way: looked at again behind it. */
@@ -134,11 +136,15 @@ export function createPlaceContents(
     return parts
   }
 
-  /** @param turnsLeft - packs that are sent although the chain waits: it may never come to rest */
-  const send = async (to: string, turnsLeft: number, signal: AbortSignal): Promise<void> => {
+  const send = async (
+    to: string,
+    what: Parameters<Shipping['slice']>[1],
+    mayGoOn: () => boolean,
+    signal: AbortSignal,
+  ): Promise<void> => {
     const { shipping } = made()
-    for (let left = turnsLeft; left > 0 || !init.isChainWaiting(); left -= 1) {
-      const isMore = await turns.run(() => shipping.slice(to, left !== Infinity, signal), signal)
+    while (mayGoOn()) {
+      const isMore = await turns.run(() => shipping.slice(to, what, signal), signal)
       failures = 0
       lastError = undefined
       if (!isMore) return
@@ -149,7 +155,8 @@ export function createPlaceContents(
     failures += 1
     lastError = { code: codeOf(error), message: messageOf(error), time: clock.now() }
     const wait = Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 30), MAX_RETRY_MS)
-    cancelRetry = clock.after(Math.ceil(wait * (0.5 + clock.random() / 2)), () => {
+    const pause = Math.max(Math.ceil(wait * (0.5 + clock.random() / 2)), askedWait(error))
+    cancelRetry = clock.after(pause, () => {
       cancelRetry = undefined
       kick(0)
     })
@@ -162,16 +169,19 @@ export function createPlaceContents(
     })
   }
 
-  const kick = (turnsLeft: number): void => {
+  /** @param credit - packs that are sent although the chain waits: it may never come to rest */
+  const kick = (credit: number): void => {
     const to = recipient
     const isWaiting = to === undefined || cancelRetry !== undefined
-    if (!init.isOn || isWaiting || stopping.signal.aborted) return
+    if (!init.isOn || isWaiting || isEnding || stopping.signal.aborted) return
     if (running !== undefined) {
-      asked = Math.max(asked ?? 0, turnsLeft)
+      asked = Math.max(asked ?? 0, credit)
       return
     }
     const { signal } = stopping
-    running = send(to, turnsLeft, signal)
+    let left = credit
+    const mayGoOn = (): boolean => !isEnding && (left-- > 0 || !init.isChainWaiting())
+    running = send(to, 'tidy', mayGoOn, signal)
       .catch((error: unknown) => {
         if (!signal.aborted) failed(error)
       })
@@ -227,7 +237,7 @@ export function createPlaceContents(
       else shipping.add(root)
       kick(0)
     },
-    flush: async (signal) => {
+    flush: async (what, signal) => {
       if (!init.isOn || recipient === undefined) return
       const to = recipient
       cancelRetry?.()
@@ -236,11 +246,15 @@ export function createPlaceContents(
         if (signal.aborted) resolve()
         signal.addEventListener('abort', () => resolve(), { once: true })
       })
+      const both = AbortSignal.any([signal, stopping.signal])
+      // What is under way ends with its pack.
+      isEnding = true
       const sent = (async () => {
         await running
-        await send(to, Infinity, AbortSignal.any([signal, stopping.signal]))
+        await send(to, what, () => true, both)
       })()
       await Promise.race([sent.catch(() => {}), aborted])
+      isEnding = false
     },
     clean,
     cleanIfDue: async (kept, signal) => {

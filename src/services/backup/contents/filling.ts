@@ -5,7 +5,7 @@
 import type { CID } from 'multiformats/cid'
 import type { ContentId } from '../../../chain/ids.ts'
 import { toHex } from '../../../common/bytes.ts'
-import { cidText, RAW } from '../../../common/dag-cbor.ts'
+import { cidText, digestOf, RAW } from '../../../common/dag-cbor.ts'
 import { codeOf } from '../../../common/errors.ts'
 import type { ContentBlockstore } from '../../../storage/blockstore.ts'
 import { readIfHere } from '../../../storage/pins.ts'
@@ -25,6 +25,8 @@ const LOOKS = 128
 
 /** A file on its way. */
 export interface Walk extends Root {
+  /** Whether it came since the start. */
+  readonly isNew: boolean
   readonly mark: Uint8Array
   readonly blocks: AsyncGenerator<{ readonly cid: CID; readonly missing: boolean }>
   /** SHA-256 of the packs that have blocks of it. */
@@ -57,13 +59,14 @@ export interface FillingComponents {
 
 export function createWalk(
   { content, markOf }: Pick<FillingComponents, 'content' | 'markOf'>,
-  root: Root & { readonly digest: Uint8Array },
+  { root, size, isNew }: Root & { readonly isNew: boolean },
 ): Walk {
   return {
-    root: root.root,
-    size: root.size,
-    mark: markOf(root.digest),
-    blocks: dagBlocks(root.root, readIfHere(content)),
+    root,
+    size,
+    isNew,
+    mark: markOf(digestOf(root)),
+    blocks: dagBlocks(root, readIfHere(content)),
     packs: new Set(),
     inOpen: false,
   }

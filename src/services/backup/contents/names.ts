@@ -17,6 +17,7 @@ export function packName(
   return `${contentsFolder(user)}${hex}.car.${zstd === 1 ? 'zst.' : ''}age`
 }
 
-export const isListName = (name: string): boolean => /\/[0-9a-f]{64}\.contents$/.test(name)
+export const isListName = (name: string): boolean =>
+  /^contents\/[^/]+\/[0-9a-f]{64}\.contents$/.test(name)
 export const isPackName = (name: string): boolean =>
-  /\/[0-9a-f]{64}\.car\.(?:zst\.)?age$/.test(name)
+  /^contents\/[^/]+\/[0-9a-f]{64}\.car\.(?:zst\.)?age$/.test(name)

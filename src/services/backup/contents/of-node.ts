@@ -96,13 +96,15 @@ export function createContentsOfNode(
         back?.want()
         return restored
       }
+      // Who waits for it may go away: then it comes by itself.
+      back?.want()
       const contents = await bring()
       return contents === undefined ? restored : { ...restored, contents }
     },
     stop: async (signal) => {
       for (const end of ends.splice(0)) end()
       stopping.abort(new Error('the node stops'))
-      await Promise.all(places.map((place) => place.flush(signal)))
+      await Promise.all(places.map((place) => place.flush('new', signal)))
     },
     idle: async () => {
       await Promise.all([back?.idle(), ...places.map((place) => place.stop())])

@@ -50,10 +50,11 @@ export interface Shipping {
   /**
    * Sends one pack; false: nothing is left.
    *
-   * @param tidy - small packs may be put together when nothing else is to do
+   * @param what - `new`: only files that came since the start; `all`: those that were here too; `tidy`: small packs are
+   *   put together when nothing else is to do
    * @throws the errors of destinations, disk errors; the signal's reason
    */
-  slice(recipient: string, tidy: boolean, signal: AbortSignal): Promise<boolean>
+  slice(recipient: string, what: 'new' | 'all' | 'tidy', signal: AbortSignal): Promise<boolean>
 }
 
 export function createShipping(components: ShippingComponents): Shipping {
@@ -96,10 +97,11 @@ export function createShipping(components: ShippingComponents): Shipping {
         paused = undefined
         return again
       }
+      const isNew = backlog.hasNew
       const root = backlog.take()
       if (root === undefined) return undefined
       if (isThere(root.root, recipient) || wanted.of(root.root) === undefined) continue
-      return createWalk(components, { ...root, digest: digestOf(root.root) })
+      return createWalk(components, { ...root, isNew })
     }
   }
 
@@ -200,13 +202,14 @@ export function createShipping(components: ShippingComponents): Shipping {
       seenAt = Number.NEGATIVE_INFINITY
       needsLook = true
     },
-    slice: async (recipient, tidy, signal) => {
+    slice: async (recipient, what, signal) => {
+      if (what === 'new' && !backlog.hasNew && current?.isNew !== true) return false
       if (clock.now() - seenAt > LOOK_AGAIN_MS) {
         await stock.refresh(signal)
         seenAt = clock.now()
       }
       await list(signal)
-      if (needsLook || backlog.overflown) {
+      if (what !== 'new' && (needsLook || backlog.overflown)) {
         needsLook = false
         await look(recipient, signal)
       }
@@ -235,7 +238,7 @@ export function createShipping(components: ShippingComponents): Shipping {
       }
       if (filled.root !== undefined || filled.done.length > 0) return true
       finish()
-      if (!tidy) return false
+      if (what !== 'tidy') return false
       await planMerge(recipient, signal)
       return retired.size > 0
     },

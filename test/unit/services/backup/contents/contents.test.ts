@@ -46,7 +46,7 @@ describe('contents of files in backups', () => {
   /** Sends all that there is. */
   const ship = async (place: PlaceContents): Promise<void> => {
     place.saved(key.recipient)
-    await place.flush(signal)
+    await place.flush('all', signal)
   }
   const packsOf = ({ objects }: MemoryDestination): string[] =>
     [...objects.keys()].filter(isPackName)
@@ -239,7 +239,7 @@ describe('contents of files in backups', () => {
     const other = backupKeyOf(new Uint8Array(32).fill(7))
     const place = make(destination, { key: other })
     place.saved(other.recipient)
-    await place.flush(signal)
+    await place.flush('all', signal)
     assert.equal(packPuts(destination).length, 2)
   })
 })

@@ -34,7 +34,7 @@ describe('contents of files in backups, proven and cleaned up', () => {
   const ship = async (place: PlaceContents): Promise<void> => {
     place.changed()
     place.saved(key.recipient)
-    await place.flush(signal)
+    await place.flush('all', signal)
   }
   const packs = (): string[] => [...destination.objects.keys()].filter(isPackName)
   const lists = (): string[] => [...destination.objects.keys()].filter(isListName)
@@ -76,7 +76,7 @@ describe('contents of files in backups, proven and cleaned up', () => {
       bad?.problems.map((problem) => [problem.code, problem.object]),
       [['BACKUP_DAMAGED', object]],
     )
-    await place.flush(signal)
+    await place.flush('all', signal)
     assert.deepEqual((await place.verify(true, signal))?.problems, [])
     const disk = await world.wiped()
     const brought = await world.bring(disk, make(destination, { disk }))
@@ -94,7 +94,7 @@ describe('contents of files in backups, proven and cleaned up', () => {
       bad?.problems.map((problem) => [problem.code, problem.object]),
       [['CONTENTS_DAMAGED', name]],
     )
-    await place.flush(signal)
+    await place.flush('all', signal)
     assert.deepEqual((await place.verify(true, signal))?.problems, [])
     assert.equal(packs().length, 1)
   })
@@ -284,7 +284,7 @@ describe('contents of files in backups, proven and cleaned up', () => {
     const place = make(destination)
     await ship(place)
     assert.deepEqual(codesOf((await place.verify(true, signal))?.problems), ['CONTENTS_DAMAGED'])
-    await place.flush(signal)
+    await place.flush('all', signal)
     assert.deepEqual((await place.verify(true, signal))?.problems, [])
   })
 
