@@ -74,7 +74,7 @@ describe('backups in trouble', function () {
     return address !== null && typeof address === 'object' ? address.port : assert.fail()
   }
 
-  it('without any destination there is a loud warning, once at the start, in the status, by the doctor', async () => {
+  it('B8 without any destination there is a loud warning, once at the start, in the status, by the doctor', async () => {
     const place = places.place('none')
     await start(place, {})
     const { backups } = await status(place)
@@ -90,7 +90,7 @@ describe('backups in trouble', function () {
     await place.stop()
   })
 
-  it('one is down and one never answers: the node runs, warns, stops in time, and catches up', async () => {
+  it('C9 D3 one is down and one never answers: the node runs, warns, stops in time, and catches up', async () => {
     const place = places.place('down')
     const port = await freePort()
     const good = { ...words(), ...folder('good') }
@@ -129,7 +129,7 @@ describe('backups in trouble', function () {
     assert.ok(performance.now() - stopping < 12_000, 'the stop waits for a bounded time')
   })
 
-  it('no new network begins while a destination cannot be reached, unless told to', async () => {
+  it('C7 no new network begins while a destination cannot be reached, unless told to', async () => {
     const place = places.place('unknown')
     const env = { ...words(), ...s3At(await freePort()) }
     const all = [
@@ -155,7 +155,7 @@ describe('backups in trouble', function () {
     await place.stop()
   })
 
-  it('a damaged database is made whole from backups, and stays the same device', async () => {
+  it('A13 a damaged database is made whole from backups, and stays the same device', async () => {
     const place = places.place('damaged')
     const env = { ...words(), ...folder('of whole') }
     const before = await start(place, env)
@@ -174,7 +174,7 @@ describe('backups in trouble', function () {
     await place.stop()
   })
 
-  it('a restore by command never goes back unless told to, and puts aside what was there', async () => {
+  it('C5 a restore by command never goes back unless told to, and puts aside what was there', async () => {
     const place = places.place('command')
     const env = { ...words(), ...folder('of command') }
     const run = async (...args: string[]) => place.run(['backup', ...args], { env })
@@ -206,7 +206,7 @@ describe('backups in trouble', function () {
     await place.stop()
   })
 
-  it('a wrong passphrase, other words: each is told by its name, and nothing is founded', async () => {
+  it('C10 C11 a wrong passphrase, other words: each is told by its name, and nothing is founded', async () => {
     const place = places.place('keys')
     const env = { ...words(), ...folder('of keys') }
     await start(place, env)

@@ -110,16 +110,16 @@ describe('a wiped disk', function () {
     await place.kill()
   }
 
-  it('comes back from a folder', async () => {
+  it('A9 A10 B6 D1 comes back from a folder', async () => {
     const CAIRN_BACKUP_FOLDER = join(places.directory, 'second disk')
     await wipes(places.place('folder'), { CAIRN_BACKUP_FOLDER, ...words() })
   })
 
-  it('comes back from S3', async () => {
+  it('A9 B2 comes back from S3', async () => {
     await wipes(places.place('s3'), { ...(await startS3()), ...words() })
   })
 
-  it('comes back from Google Cloud Storage', async () => {
+  it('A9 B4 comes back from Google Cloud Storage', async () => {
     const google = await startGoogle(BUCKET)
     ends.push(() => google.stop())
     const GOOGLE_APPLICATION_CREDENTIALS = join(places.directory, 'google.json')
@@ -128,7 +128,7 @@ describe('a wiped disk', function () {
     await wipes(places.place('gcs'), { ...env, GOOGLE_APPLICATION_CREDENTIALS, ...words() })
   })
 
-  it('comes back from IPFS', async () => {
+  it('C3 D2 comes back from IPFS', async () => {
     await wipes(places.place('ipfs'), { ...(await startIpfs()), ...words() })
   })
 
@@ -151,7 +151,7 @@ describe('a wiped disk', function () {
     await wipes(places.place('pinning'), { ...env, ...words() })
   })
 
-  it('comes back from PostgreSQL with a passphrase, and from a peer what was not shipped', async () => {
+  it('A9 C1 C2 comes back from PostgreSQL with a passphrase, and from a peer what was not shipped', async () => {
     const env = { DATABASE_URL: await postgres.database(), CAIRN_BACKUP_PASSPHRASE: 'good words' }
     const ada = places.place('ada')
     const ben = places.place('ben')
@@ -201,7 +201,7 @@ describe('a wiped disk', function () {
     await Promise.all([ada.stop(), ben.stop()])
   })
 
-  it('takes the newest of all copies: older in PostgreSQL, newer in S3, in the middle on disk', async () => {
+  it('C2 C8 takes the newest of all copies: older in PostgreSQL, newer in S3, in the middle on disk', async () => {
     const kit = words()
     const old = { DATABASE_URL: await postgres.database() }
     const middle = { CAIRN_BACKUP_FOLDER: join(places.directory, 'middle') }

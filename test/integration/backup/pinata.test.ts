@@ -86,7 +86,7 @@ describe('backups at Pinata', () => {
     )
   })
 
-  it('unpins what it replaces', async () => {
+  it('D5 unpins what it replaces', async () => {
     const at = opened()
     await at.put('a/b', bytes, { signal: never })
     await at.put('a/b', Uint8Array.of(4), { signal: never })

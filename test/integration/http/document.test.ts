@@ -200,7 +200,7 @@ describe('the OpenAPI document', function () {
     await ada.call('DELETE', '/api/v1/passphrase')
   })
 
-  it('backups', async () => {
+  it('D6 D8 backups', async () => {
     const BACKUPS = '/api/v1/backups'
     await until(() => adaNode.identity.user !== null, 'Ada has a user', WAIT_MS)
     const { json } = await ada.call('POST', BACKUPS, { json: { name: 'by hand' }, status: 201 })

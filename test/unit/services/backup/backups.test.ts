@@ -78,7 +78,7 @@ describe('backups of a node', () => {
     await stop()
   })
 
-  it('are written within a second after a change, to all destinations, gathered', async () => {
+  it('C1 are written within a second after a change, to all destinations, gathered', async () => {
     await backups.start()
     world.clock.time += 500
     await world.say()
@@ -170,7 +170,7 @@ describe('backups of a node', () => {
     assert.ok(bounded >= 900_000 && bounded < 902_000, `${bounded} ms`)
   })
 
-  it('are made by hand, under a name', async () => {
+  it('C5 D6 are made by hand, under a name', async () => {
     await backups.start()
     const all = await backups.save({ name: 'before the move' }, signal)
     assert.deepEqual(
@@ -199,7 +199,7 @@ describe('backups of a node', () => {
     ])
   })
 
-  it('are written at the stop', async () => {
+  it('B3 D1 are written at the stop', async () => {
     await backups.start()
     world.clock.time += 1000
     await until(() => manifests(one).length === 1 && manifests(two).length === 1, 'a backup')
@@ -293,7 +293,7 @@ describe('backups of a node', () => {
     assert.deepEqual((await backups.verify('one', signal)).problems, [], 'written anew')
   })
 
-  it('are verified every day, and restored for practice every week, by themselves', async () => {
+  it('C9 are verified every day, and restored for practice every week, by themselves', async () => {
     await backups.start()
     await backups.save({ name: 'first' }, signal)
     world.clock.time += 300_000

@@ -43,7 +43,7 @@ describe('what backups are called', () => {
     two = createMemoryDestination({ name: 'two', kind: 's3', now: ada.clock.now })
   })
 
-  it('is a number, as long as that means one', async () => {
+  it('C5 is a number, as long as that means one', async () => {
     await save(ada, one, 'first')
     await ada.say()
     await ada.mine()

@@ -220,7 +220,7 @@ describe('manifests', () => {
     assert.deepEqual(readManifest(manifest.bytes, manifest.object), manifest)
   })
 
-  it('are refused when they are not what they say', () => {
+  it('C10 are refused when they are not what they say', () => {
     const manifest = signManifest(unsigned, sign)
     const refused = (bytes: Uint8Array, object: string, code: string): void => {
       assert.throws(() => readManifest(bytes, object), { code })

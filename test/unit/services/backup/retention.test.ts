@@ -35,12 +35,12 @@ const kept = (policy: RetentionPolicy, backups: Kept[], verified?: string): numb
 describe('what is kept of backups', () => {
   const daily = Array.from({ length: 50 }, (_, n) => backup(n, (50 - n) * DAY))
 
-  it('is the last ones', () => {
+  it('D2 D5 is the last ones', () => {
     assert.deepEqual(kept({ last: 3 }, daily), [47, 48, 49])
     assert.deepEqual(kept({ last: 1 }, daily), [49])
   })
 
-  it('is those of so many days, and of each hour the last', () => {
+  it('C9 is those of so many days, and of each hour the last', () => {
     assert.deepEqual(kept({ days: 3 }, daily), [47, 48, 49])
     const often = Array.from({ length: 10 }, (_, n) => backup(n, DAY - n * 60_000))
     const hours = new Set(often.map(({ time }) => Math.floor(time / 3_600_000)))

@@ -67,7 +67,7 @@ describe('writing backups', () => {
     writer = open()
   })
 
-  it('bring back blocks, state, pending records and the person', async () => {
+  it('D4 bring back blocks, state, pending records and the person', async () => {
     for (let n = 0; n < 5; n++) {
       await world.say()
       await world.mine()
