@@ -237,6 +237,15 @@ describe('people at the command line', function () {
     )
     const devices = await ben.do('devices')
     assert.match(devices, /phone +Ada +member +revoked/)
+    // The phone was shown the record itself, and goes by it.
+    await becomes('the phone knows', async () =>
+      /This device was revoked by "laptop" at \d{4}-.*left on a train/.test(
+        await phone.do('status'),
+      ),
+    )
+    const add = await phone.run(['add', 'later.txt'])
+    assert.notEqual(add.code, 0)
+    assert.match(add.err, /was revoked: what it states reaches nobody/)
     await phone.stop()
   })
 

@@ -28,9 +28,11 @@ export async function revokeDevice(
     session.signal,
   )
   const others = done.admitted.filter((each) => each.device !== identity.device)
-  if (options.withAdmitted === true || others.length === 0 || !canAsk(session)) return done
+  if (options.withAdmitted === true || others.length === 0) return done
+  if (session.json || !canAsk(session)) return done
   const words = `${printable(done.name)} is shut out. It had let in devices of yours that still stand:\n${listed(others)}\nType "yes" to shut these out too: `
-  const answer = await ask(session, words)
+  // Who leaves here has revoked the one device.
+  const answer = await ask(session, words).catch(() => '')
   if (!/^y(es)?$/i.test(answer.trim())) return done
   const more = await call({ ...options, withAdmitted: true })
   return { ...more, record: done.record }
