@@ -46,7 +46,7 @@ describe('a backup from its CID alone', () => {
 
   /** Writes a backup with some segments, one of them large; the CID of its manifest. */
   const save = async (passphrase?: string): Promise<string> => {
-    const make = createSlotMaker(world.components, key)
+    const make = createSlotMaker(world.components, key, 4)
     const slot = createSlotKeeper(
       { destination: account, store: world.node.store, make, logger },
       { key, passphrase },
@@ -114,8 +114,7 @@ describe('a backup from its CID alone', () => {
     await restore(gateway(cid))
   })
 
-  it('opens with the passphrase, which stood at no name', async function () {
-    this.timeout(20_000)
+  it('opens with the passphrase, which stood at no name', async () => {
     const cid = await save('good words')
     server.pins.clear()
     await restore(gateway(cid), { passphrase: 'good words' })
