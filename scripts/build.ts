@@ -19,6 +19,7 @@ import {
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { leanBuiltins } from './lean-builtins.ts'
 import { leaveOut } from './left-out.ts'
 import { collectLicences } from './licences.ts'
 import { isStale, STAMP } from './stale.js'
@@ -62,7 +63,7 @@ const { metafile } = await build({
   // Error names and `constructor.name` are part of what libp2p and Helia compare.
   keepNames: true,
   legalComments: 'none',
-  plugins: [leaveOut],
+  plugins: [leaveOut, leanBuiltins],
   external: ['*.node'],
   banner: { js: BANNER },
   metafile: true,
