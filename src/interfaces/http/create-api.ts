@@ -15,6 +15,7 @@ import { legacyRoutes } from './routes/legacy.ts'
 import { memberRoutes } from './routes/members.ts'
 import { type NodeRoutesComponents, nodeRoutes } from './routes/node.ts'
 import { peopleRoutes } from './routes/people.ts'
+import { vaultRoutes } from './routes/vault.ts'
 import { voteRoutes } from './routes/votes.ts'
 import { createHttpServer, type HttpServerInit } from './server.ts'
 
@@ -46,6 +47,7 @@ export function createHttpApi(
     ...memberRoutes(node),
     ...peopleRoutes(node),
     ...backupRoutes(node),
+    ...vaultRoutes(node),
     route('GET', '/openapi.json', {
       summary: 'This document',
       open: true,

@@ -36,10 +36,15 @@ export async function ensureToken(dataDir: string): Promise<string> {
   return token
 }
 
-/** Whether a request carries `token`; the time it takes does not depend on where they differ. */
+/**
+ * Whether a request carries `token`, in `Authorization: Bearer` or, as a forerunner did, in `X-User-Token`; the time it
+ * takes does not depend on where they differ.
+ */
 export function carriesToken(request: IncomingMessage, token: string): boolean {
-  const match = /^Bearer ([^\s]+)$/i.exec(request.headers.authorization ?? '')
-  const given = Buffer.from(match?.[1] ?? '')
+  const { authorization, 'x-user-token': other } = request.headers
+  const match = /^Bearer ([^\s]+)$/i.exec(authorization ?? '')
+  const said = authorization === undefined && typeof other === 'string' ? other : match?.[1]
+  const given = Buffer.from(said ?? '')
   const wanted = Buffer.from(token)
   const same = given.length === wanted.length ? given : Buffer.alloc(wanted.length)
   return timingSafeEqual(same, wanted) && given.length === wanted.length

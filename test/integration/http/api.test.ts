@@ -74,6 +74,22 @@ describe('HTTP API', () => {
       }
       assert.equal((await api('/api/v1/status')).status, 200)
     })
+    it('B5 X-User-Token is the token too, but not in an address, nor beside another one', async () => {
+      const vault = `${server.url}/vault`
+      const user = { 'x-user-token': TOKEN }
+      assert.equal((await ask(vault, { headers: user })).status, 200)
+      assert.equal((await ask(vault)).status, 401)
+      assert.equal((await ask(`${vault}?user_token=${TOKEN}`)).status, 401)
+      assert.equal((await ask(`${vault}?user_token=${TOKEN}`, { headers: user })).status, 400)
+      for (const token of ['', 'x', `${TOKEN}x`]) {
+        assert.equal((await ask(vault, { headers: { 'x-user-token': token } })).status, 401)
+        const both = { ...user, authorization: `Bearer ${token}` }
+        assert.equal((await ask(vault, { headers: both })).status, 401)
+      }
+      const form = '--X\r\nContent-Disposition: form-data; name="file"\r\n\r\nmine\r\n--X--\r\n'
+      const headers = { ...user, 'content-type': 'multipart/form-data; boundary=X' }
+      assert.equal((await ask(vault, { method: 'POST', body: form, headers })).status, 400)
+    })
     it('HOST_REFUSED for names that are not ours', async () => {
       for (const host of ['evil.example', 'evil.example:5005', '127.0.0.1.evil.example', 'a@b']) {
         assert.equal((await api('/health', { headers: { host } })).status, 421, host)

@@ -130,6 +130,16 @@ describe('the OpenAPI document', function () {
     await ada.call('GET', FILE, { params })
   })
 
+  it('B5 the vault of a forerunner', async () => {
+    const body =
+      '--X\r\nContent-Disposition: form-data; name="file"; filename="deed.txt"\r\n\r\nmine\r\n--X--\r\n'
+    const headers = { 'content-type': 'multipart/form-data; boundary=X' }
+    const { json } = await ada.call('POST', '/vault', { body, headers, status: 201 })
+    const { json: listed } = await ada.call('GET', '/vault', { query: '?limit=10' })
+    const items: { file: string; visibility: string }[] = listed.items
+    assert.equal(items.find(({ file }) => file === json.file)?.visibility, 'private')
+  })
+
   it('private files and who reads them', async () => {
     const file = await added('private', 'poem.txt')
     const params = [file]
