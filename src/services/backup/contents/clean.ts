@@ -3,7 +3,8 @@
  *
  * - A file is needed while the chain wants it, and while a backup is kept that ends before its removal. One that this
  *   chain does not know is needed: another device may know it.
- * - A pack is needed while a whole file is found in it; one without, for a month: a large file may be on its way.
+ * - A pack is needed while a whole file is found in it, or one that is whole nowhere, since a list is all that is known
+ *   of that; one without, for a month: a large file may be on its way.
  * - A pack that no list names is removed only when it was found so an hour before too, as with segments: a device
  *   that counts on a pack looks again after half an hour (shipping.ts), and somebody may be restoring from it.
  */
@@ -14,7 +15,7 @@ import type { KeptBackups } from '../retention.ts'
 import type { ContentsList, PackEntry } from './list.ts'
 import { marksIn } from './list.ts'
 import type { MarkOf } from './marks.ts'
-import { isPackName } from './names.ts'
+import { isPackName, packName } from './names.ts'
 import type { Keep, Stock } from './stock.ts'
 import type { Wanted } from './wanted.ts'
 
@@ -67,7 +68,7 @@ export function createContentsCleaner({
   const keepOf = (gone: ReadonlySet<string>): Keep => {
     const { shelf } = stock
     const isFile: Keep['file'] = (root, packs) =>
-      !gone.has(toHex(root)) && shelf.isCurrent(root, packs)
+      !gone.has(toHex(root)) && shelf.isKept(root, packs)
     const used = new Set<string>()
     for (const { packs, files } of stock.lists.values()) {
       for (const { root, packs: hashes } of files) {
@@ -123,7 +124,10 @@ export function createContentsCleaner({
       const cleaned = { packs: 0, bytes: 0 }
       // What cannot be read may name anything.
       if (stock.problems.length > 0) return cleaned
-      const named = new Set([...stock.shelf.packs.values()].map(({ name }) => name))
+      const named = new Set<string>()
+      for (const { packs } of stock.lists.values()) {
+        for (const entry of packs) named.add(packName(stock.user, entry))
+      }
       const strays = [...stock.objects.values()].filter(
         ({ name }) => isPackName(name) && !named.has(name),
       )

@@ -272,10 +272,8 @@ export function createPlaceContents(
       )
       if (bad.size > 0) {
         const { shipping } = made()
-        await turns.run(async () => {
-          await stock.condemn(bad, signal)
-          shipping.forget()
-        }, signal)
+        stock.distrust(bad)
+        shipping.forget()
         kick(1)
       }
       return verified

@@ -31,6 +31,8 @@ export interface Shelf {
   isNamed(root: Uint8Array): boolean
   /** Whether a whole file is found in these packs, and not in newer ones. */
   isCurrent(root: Uint8Array, packs: readonly string[]): boolean
+  /** The same, or it is not whole anywhere: what a list says is all that is known of it then. */
+  isKept(root: Uint8Array, packs: readonly string[]): boolean
   /** Takes in what was just written. */
   add(list: ContentsList): void
 }
@@ -44,11 +46,19 @@ export function isOfUser(
   return readDevice(state, deviceIdOf(device))?.user === user
 }
 
-/** @param objects - what is there: a pack that is not, or has another size, does not count */
 export function shelfOf(
   lists: Iterable<ContentsList>,
-  objects: ReadonlyMap<string, StoredObject>,
-  user: UserId,
+  {
+    objects,
+    distrusted,
+    user,
+  }: {
+    /** What is there: a pack that is not, or has another size, does not count. */
+    readonly objects: ReadonlyMap<string, StoredObject>
+    /** Packs (SHA-256, hex) that do not count either. */
+    readonly distrusted: ReadonlySet<string>
+    readonly user: UserId
+  },
 ): Shelf {
   const packs = new Map<string, Pack>()
   const numbered: Pack[] = []
@@ -64,7 +74,8 @@ export function shelfOf(
     for (const { entry, recipient } of entries.toSorted((a, b) => a.entry.time - b.entry.time)) {
       const hex = toHex(entry.sha256)
       const name = packName(user, entry)
-      if (packs.has(hex) || objects.get(name)?.size !== entry.size) continue
+      if (packs.has(hex) || distrusted.has(hex)) continue
+      if (objects.get(name)?.size !== entry.size) continue
       const pack = { hex, name, entry, recipient }
       packs.set(hex, pack)
       const number = numbered.push(pack) - 1
@@ -95,6 +106,11 @@ export function shelfOf(
     return several === undefined || timeOf([one]) >= timeOf(several) ? [one] : several
   }
 
+  const isCurrent = (root: Uint8Array, hexes: readonly string[]): boolean => {
+    const found = packsOf(root)
+    return found?.length === hexes.length && found.every(({ hex }, at) => hex === hexes[at])
+  }
+
   const all = [...lists]
   addPacks(
     all.flatMap(({ packs: entries, recipient }) => entries.map((entry) => ({ entry, recipient }))),
@@ -108,10 +124,8 @@ export function shelfOf(
     packOf: (mark) => numbered[blocks.get(mark) ?? -1],
     packsOf,
     isNamed: (root) => named.get(root) !== undefined,
-    isCurrent: (root, hexes) => {
-      const found = packsOf(root)
-      return found?.length === hexes.length && found.every(({ hex }, at) => hex === hexes[at])
-    },
+    isCurrent,
+    isKept: (root, hexes) => packsOf(root) === undefined || isCurrent(root, hexes),
     add: (list) => {
       addPacks(list.packs.map((entry) => ({ entry, recipient: list.recipient })))
       addFiles(list.files)

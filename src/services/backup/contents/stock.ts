@@ -76,8 +76,8 @@ export interface Stock {
   add(entries: Entries, recipient: string, signal: AbortSignal): Promise<void>
   /** Puts one list, without what `keep` leaves out, in the place of these. @throws the errors of destinations */
   replace(old: readonly ContentsList[], keep: Keep, signal: AbortSignal): Promise<void>
-  /** Takes packs (SHA-256, hex) that are no use out of the lists. @throws the errors of destinations */
-  condemn(packs: ReadonlySet<string>, signal: AbortSignal): Promise<void>
+  /** Counts on these packs (SHA-256, hex) no more, for as long as this program runs. */
+  distrust(packs: ReadonlySet<string>): void
   remove(object: string, signal: AbortSignal): Promise<void>
 }
 
@@ -92,8 +92,9 @@ export function createStock(
   /** Lists that are no lists: they are not read again. */
   const unreadable = new Map<string, Problem>()
   const objects = new Map<string, StoredObject>()
+  const distrusted = new Set<string>()
   let problems: readonly Problem[] = []
-  let shelf: Shelf = shelfOf([], objects, user)
+  let shelf: Shelf = shelfOf([], { objects, distrusted, user })
 
   const isOwn = (list: ContentsList): boolean =>
     list.network === network && isOfUser(store.state, list, user)
@@ -107,7 +108,7 @@ export function createStock(
         return problemOf(destination, object, error)
       })
     problems = [...unreadable.values(), ...strange]
-    shelf = shelfOf(all.filter(isOwn), objects, user)
+    shelf = shelfOf(all.filter(isOwn), { objects, distrusted, user })
   }
 
   /** Whether all lists that are there were read. */
@@ -192,7 +193,7 @@ export function createStock(
       const keep: Keep = {
         pack: () => true,
         alone: () => true,
-        file: (...file) => shelf.isCurrent(...file),
+        file: (...file) => shelf.isKept(...file),
       }
       for (;;) {
         const open = [...lists.values()].filter(
@@ -206,20 +207,9 @@ export function createStock(
       }
     },
     replace,
-    condemn: async (bad, signal) => {
-      const keep: Keep = {
-        pack: ({ sha256 }) => !bad.has(toHex(sha256)),
-        alone: (_, hex) => !bad.has(hex),
-        file: (_, hexes) => !hexes.some((hex) => bad.has(hex)),
-      }
-      for (const list of [...lists.values()]) {
-        if (
-          list.packs.every(keep.pack) &&
-          list.files.every(({ packs }) => keep.file(device, packs.map(toHex)))
-        )
-          continue
-        await replace([list], keep, signal)
-      }
+    distrust: (packs) => {
+      for (const hex of packs) distrusted.add(hex)
+      rebuild()
     },
     remove,
   }

@@ -99,6 +99,32 @@ describe('contents of files in backups, proven and cleaned up', () => {
     assert.equal(packs().length, 1)
   })
 
+  it('that are gone from there and not here any more stay named, and come back when they do', async () => {
+    const { file, root } = await world.add('a.bin', pattern(50_000))
+    await world.add('b.bin', pattern(60_000, 2))
+    const place = make(destination)
+    await ship(place)
+    const [name = ''] = packs()
+    const object = destination.objects.get(name) ?? assert.fail(name)
+    destination.objects.delete(name)
+    world.disk.pins.setChoice(file, 'freed')
+    world.disk.pins.unpin(root)
+    for (let n = 0; n < 2; n++) {
+      assert.deepEqual(codesOf((await place.verify(true, signal))?.problems), ['CONTENTS_DAMAGED'])
+      await place.flush('all', signal)
+      await place.clean(keep(), signal)
+      world.clock.time += UNNAMED_MS
+    }
+    destination.objects.set(name, object)
+    await place.clean(keep(), signal)
+    world.clock.time += UNNAMED_MS
+    await place.clean(keep(), signal)
+    const disk = await world.wiped()
+    const again = make(destination, { disk })
+    assert.equal((await world.bring(disk, again)).files, 2)
+    assert.deepEqual((await again.verify(true, signal))?.problems, [])
+  })
+
   it('are each read once in thirty days by themselves', async () => {
     for (let n = 0; n < 6; n++) {
       await world.add(`${n}.txt`, Buffer.from(`file ${n}`))
