@@ -48,6 +48,8 @@ describe('where CIDs are kept', () => {
   let host: LocalService
   let variables: Map<string, string>
   const warnings: unknown[] = []
+  /** Also when a test fails: a server that is left holds up the run. */
+  const ends: (() => Promise<void>)[] = []
   const logger = { warn: (_: string, fields?: unknown) => void warnings.push(fields) }
 
   beforeEach(async () => {
@@ -57,6 +59,7 @@ describe('where CIDs are kept', () => {
     warnings.length = 0
   })
   afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end()
     await host.stop()
     await rm(folder, { recursive: true, force: true })
   })
@@ -106,6 +109,7 @@ describe('where CIDs are kept', () => {
 
   it('D2 C3 an upload from the environment is kept at Pinata, in the file and at the host', async () => {
     const server = await startPinata()
+    ends.push(() => server.stop())
     const { plans, faults } = destinationsFrom({
       PINATA_JWT: PINATA_KEYS.jwt,
       PINATA_API_URL: server.origin,
@@ -123,6 +127,7 @@ describe('where CIDs are kept', () => {
       isRestorePoint: (name) => name.startsWith('manifests/'),
     })
     assert.ok(destination)
+    ends.push(() => destination.close())
     const bytes = Uint8Array.of(1, 2, 3)
     const places: string[][] = []
     const onPlace = (...place: string[]) => void places.push(place)
@@ -133,7 +138,5 @@ describe('where CIDs are kept', () => {
     assert.equal((await cids.all(never))[0]?.link, `${server.origin}/ipfs/${cid}`)
     assert.equal(variables.get('CAIRN_BACKUP_CID'), cid)
     assert.equal(server.pins.get(cid)?.metadata.keyvalues.object, 'manifests/1')
-    await destination.close()
-    await server.stop()
   })
 })

@@ -253,6 +253,18 @@ describe('services that are slow, broken or hostile', () => {
     await new Promise((resolve) => early.close(resolve))
   })
 
+  it('a service that pins something else than it was asked to', async () => {
+    const pin = { cid: 'bafyother', name: 'a/b' }
+    const created = new Date(0).toISOString()
+    const row = { requestid: '1', status: 'pinned', created, pin, delegates: [] }
+    service = await serve(({ method }) =>
+      method === 'POST' ? json(202, row) : json(200, { count: 0, results: [] }),
+    )
+    destination = DESTINATIONS['pinning service']?.(service.origin) ?? assert.fail()
+    const error = await failure(destination.put('a/b', bytes, { signal: never }))
+    assert.equal(codeOf(error), 'DESTINATION_FAILED')
+  })
+
   it('a list that leads in a circle ends', async () => {
     const contents = '<ListBucketResult><IsTruncated>true</IsTruncated>'
     const next = '<NextContinuationToken>same</NextContinuationToken></ListBucketResult>'
