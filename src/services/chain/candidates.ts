@@ -43,8 +43,8 @@ export function createCandidates(
     device: DeviceId,
     sequence: number,
     before: ReadonlySet<RecordId | null>,
+    through: ReturnType<typeof readRevocation>,
   ): SignedRecord[] => {
-    const through = readRevocation(store.state, device)
     const named = through?.sequence === sequence ? [through.record] : []
     const found = new Map<RecordId, SignedRecord>()
     for (const id of [...named, ...store.recordIdsAt(device, sequence, MAX_LOOKS)]) {
@@ -60,10 +60,11 @@ export function createCandidates(
 
   function* nextOf(device: DeviceId): Generator<SignedRecord> {
     const state = readDevice(store.state, device)
+    const through = readRevocation(store.state, device)
     let before = new Set<RecordId | null>([state?.last ?? null])
     let sequence = (state?.sequence ?? -1) + 1
     for (let given = 0; given < MAX_PER_DEVICE; sequence += 1) {
-      const twins = twinsAt(device, sequence, before)
+      const twins = twinsAt(device, sequence, before, through)
       if (twins.length === 0) return
       before = new Set()
       for (const record of twins) {
