@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { CID } from 'multiformats/cid'
 import { MIB } from '../../../../../src/common/limits.ts'
 import { UNNAMED_MS } from '../../../../../src/services/backup/contents/clean.ts'
 import type { PlaceContents } from '../../../../../src/services/backup/contents/contents.ts'
@@ -6,6 +7,8 @@ import { isListName, isPackName } from '../../../../../src/services/backup/conte
 import { PACK_BYTES } from '../../../../../src/services/backup/contents/pack.ts'
 import { backupError } from '../../../../../src/services/backup/errors.ts'
 import { backupKeyOf } from '../../../../../src/services/backup/keys.ts'
+import { sweep } from '../../../../../src/storage/pins-sweep.ts'
+import { dagBlocks } from '../../../../../src/storage/pins-walk.ts'
 import {
   type ContentsWorld,
   createContentsWorld,
@@ -194,6 +197,45 @@ describe('contents of files in backups', () => {
       'it is sent',
     )
     assert.equal(place.state()?.lastError, undefined)
+  })
+
+  it('of a file that is not whole here wait, the others go', async () => {
+    const broken = await world.add('broken.bin', pattern(2 * MIB))
+    await world.add('good.txt', Buffer.from('good'))
+    const { content } = world.disk
+    let leaf: CID | undefined
+    for await (const { cid } of dagBlocks(broken.root, (node) => content.bytes(node))) leaf = cid
+    assert.ok(leaf !== undefined)
+    const bytes = await content.bytes(leaf)
+    await content.delete(leaf)
+    const place = make(destination)
+    await ship(place)
+    assert.deepEqual([place.state()?.files, place.state()?.lastError], [1, undefined])
+    await content.put(leaf, bytes)
+    place.changed()
+    await ship(place)
+    assert.equal(place.state()?.files, 2)
+  })
+
+  it('that are on their way back are not swept away', async () => {
+    const large = await world.add('large.bin', pattern(PACK_BYTES + 2 * MIB))
+    await ship(make(destination))
+    const disk = await world.wiped()
+    // The times of files are the system's.
+    world.clock.time = Date.now()
+    let swept = 0
+    destination.before = async (call, name) => {
+      if (call !== 'get' || !isPackName(name)) return
+      const later = (): number => Date.now() + 60_000
+      const { blocks } = await sweep(
+        { pins: disk.pins, store: disk.content, now: later, graceMs: 0 },
+        signal,
+      )
+      swept += blocks
+    }
+    assert.equal((await world.bring(disk, make(destination, { disk }))).files, 1)
+    assert.equal(swept, 0)
+    assert.ok(disk.pins.isWhole(large.root))
   })
 
   it('are compressed only where that helps', async () => {

@@ -83,6 +83,21 @@ describe('contents of files in backups, proven and cleaned up', () => {
     assert.deepEqual([brought.files, brought.problems], [1, []])
   })
 
+  it('that came wrong on their way are read once more before they are given up', async () => {
+    await world.add('a.bin', pattern(50_000))
+    const place = make(destination)
+    await ship(place)
+    const { get } = destination
+    let reads = 0
+    destination.get = async (name, ...rest) => {
+      const bytes = await get(name, ...rest)
+      if (isPackName(name) && reads++ === 0) bytes[0] = (bytes[0] ?? 0) ^ 1
+      return bytes
+    }
+    assert.deepEqual((await place.verify(true, signal))?.problems, [])
+    assert.equal(reads, 2)
+  })
+
   it('that are gone from the destination are named, and written anew', async () => {
     await world.add('a.bin', pattern(50_000))
     const place = make(destination)
