@@ -3,7 +3,7 @@
  * form; signatures and rules are somebody else's (verifyRecord, validate.ts, outcome.ts).
  */
 import { concatBytes, utf8 } from '../common/bytes.ts'
-import { createCborReader } from '../common/cbor-reader.ts'
+import { CborReader } from '../common/cbor-reader.ts'
 import { HASH_BYTES, KEY_BYTES, SIGNATURE_BYTES, verifyEd25519 } from '../common/crypto.ts'
 import { type CborValue, cidOf, decode, encode } from '../common/dag-cbor.ts'
 import { assert, encodingError } from '../common/errors.ts'
@@ -222,7 +222,7 @@ export function encodeBody(records: readonly SignedRecord[]): BlockBody {
  */
 export function decodeBody(encoded: Uint8Array): BlockBody {
   checkBodySize(encoded.length)
-  const reader = createCborReader(encoded)
+  const reader = new CborReader(encoded)
   if (reader.mapHead() !== 1 || reader.value() !== BODY_KEY) throw encodingError('it is no body')
   const count = reader.listHead()
   const records: SignedRecord[] = []

@@ -127,14 +127,15 @@ export function createOverlay(base: StateView): Overlay {
     },
     changes: () => {
       const changes: Change[] = []
-      for (const [key, cell] of cells) {
-        if (!cell.changed) continue
+      // Not `for … of`: it makes a list of two for each of the many cells.
+      cells.forEach((cell, key) => {
+        if (!cell.changed) return
         const { before } = cell
         const after = bytesOf(cell)
         const same =
           before === undefined || after === undefined ? before === after : equalBytes(before, after)
         if (!same) changes.push({ key, before, after })
-      }
+      })
       return changes.sort((a, b) => compareKeys(a.key, b.key))
     },
   }

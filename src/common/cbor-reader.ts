@@ -21,138 +21,163 @@ const LEAST = [24, 0x100, 0x10000, 0x100000000] as const
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Reads values one after the other. Byte strings are views of the input, which must not change under them. */
-export interface CborReader {
-  /** Where the next value begins. */
-  readonly offset: number
-  /** The next value. Throws `ENCODING`. */
-  value(): CborValue
-  /** The head of a list: how many values follow as its items. Throws `ENCODING`. */
-  listHead(): number
-  /** The head of a map: how many pairs follow. Throws `ENCODING`. */
-  mapHead(): number
-}
+/**
+ * Reads values one after the other. Byte strings are views of the input, which must not change under them.
+ * A class, because it is made for each value of the state and each header: methods are made once.
+ */
+export class CborReader {
+  readonly #bytes: Uint8Array
+  #offset = 0
+  /** The argument of the head read last when it does not fit a number. */
+  #large: bigint | undefined
 
-export function createCborReader(input: Uint8Array): CborReader {
-  // Views of other classes (Buffer) slice differently.
-  const bytes =
-    input.constructor === Uint8Array
-      ? input
-      : new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
-  let offset = 0
-  // The argument of the head read last when it does not fit a number.
-  let large: bigint | undefined
-
-  const need = (length: number): void => {
-    if (length > bytes.length - offset) throw encodingError('it ends too early')
+  constructor(input: Uint8Array) {
+    // Views of other classes (Buffer) slice differently.
+    this.#bytes =
+      input.constructor === Uint8Array
+        ? input
+        : new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
   }
 
-  const argument = (info: number): number => {
-    large = undefined
+  /** Where the next value begins. */
+  get offset(): number {
+    return this.#offset
+  }
+
+  /** The next value. Throws `ENCODING`. */
+  value(): CborValue {
+    return this.#read(0)
+  }
+
+  /** The head of a list: how many values follow as its items. Throws `ENCODING`. */
+  listHead(): number {
+    return this.#head(MAJOR.list, 'list')
+  }
+
+  /** The head of a map: how many pairs follow. Throws `ENCODING`. */
+  mapHead(): number {
+    return this.#head(MAJOR.map, 'map')
+  }
+
+  #need(length: number): void {
+    if (length > this.#bytes.length - this.#offset) throw encodingError('it ends too early')
+  }
+
+  #byte(): number {
+    this.#need(1)
+    const byte = this.#bytes[this.#offset] ?? 0
+    this.#offset += 1
+    return byte
+  }
+
+  #argument(info: number): number {
+    this.#large = undefined
     if (info < 24) return info
     if (info > 27) throw encodingError('a length is indefinite')
     const size = 1 << (info - 24)
-    need(size)
+    this.#need(size)
+    const at = this.#offset
     let value = 0
-    for (let i = 0; i < size; i++) value = value * 256 + (bytes[offset + i] ?? 0)
-    if (value > Number.MAX_SAFE_INTEGER) large = uint64At(bytes, offset)
-    offset += size
+    for (let i = 0; i < size; i++) value = value * 256 + (this.#bytes[at + i] ?? 0)
+    if (value > Number.MAX_SAFE_INTEGER) this.#large = uint64At(this.#bytes, at)
+    this.#offset += size
     const least = LEAST[info - 24] ?? 0
     if (value < least) throw encodingError('it is not in canonical form')
     return value
   }
 
-  const length = (info: number): number => {
-    const value = argument(info)
+  #length(info: number): number {
+    const value = this.#argument(info)
     // Also bounds what a list or map can claim: each of its items takes a byte at least.
-    need(value)
+    this.#need(value)
     return value
   }
 
-  const readText = (size: number): string => {
-    const start = offset
-    offset += size
+  #text(size: number): string {
+    const bytes = this.#bytes
+    const start = this.#offset
+    this.#offset += size
     if (size <= SHORT_TEXT) {
       const known = shortText(bytes, start, size)
       if (known !== undefined) return known
     }
     try {
-      return decoder.decode(bytes.subarray(start, offset))
+      return decoder.decode(bytes.subarray(start, start + size))
     } catch (error) {
       throw encodingError('text is not UTF-8', error)
     }
   }
 
-  const readLink = (): CborLink => {
-    need(2)
-    const first = bytes[offset++] ?? 0
+  #link(): CborLink {
+    this.#need(2)
+    const first = this.#byte()
     if (first >> 5 !== MAJOR.bytes) throw encodingError('a link is no byte string')
-    const size = length(first & 31)
-    const start = offset + 1
-    offset += size
+    const size = this.#length(first & 31)
+    const bytes = this.#bytes
+    const start = this.#offset + 1
+    this.#offset += size
     if (size === 0 || bytes[start - 1] !== 0) throw encodingError('a link is malformed')
     if (size === CID_BYTES + 1 && isPlainCid(bytes, start)) {
       return new CborLink(plainCidText(bytes, start), bytes[start + 1] ?? 0, true)
     }
-    return otherLink(bytes.subarray(start, offset))
+    return otherLink(bytes.subarray(start, this.#offset))
   }
 
-  const readMap = (size: number, depth: number): CborValue => {
+  #map(size: number, depth: number): CborValue {
     const map: Record<string, CborValue> = {}
     let lastStart = -1
     let lastEnd = -1
     for (let i = 0; i < size; i++) {
-      need(1)
-      const first = bytes[offset++] ?? 0
+      const first = this.#byte()
       if (first >> 5 !== MAJOR.text) throw encodingError('a key is no text')
-      const keyLength = length(first & 31)
-      const start = offset
-      const key = readText(keyLength)
-      if (lastStart >= 0 && !isAfter(bytes, lastStart, lastEnd, start, offset)) {
+      const keyLength = this.#length(first & 31)
+      const start = this.#offset
+      const key = this.#text(keyLength)
+      const end = this.#offset
+      if (lastStart >= 0 && !isAfter(this.#bytes, lastStart, lastEnd, start, end)) {
         throw encodingError('it is not in canonical form')
       }
       if (key === '__proto__') throw encodingError('a key is not allowed')
       lastStart = start
-      lastEnd = offset
-      map[key] = read(depth + 1)
+      lastEnd = end
+      map[key] = this.#read(depth + 1)
     }
     return map
   }
 
-  const read = (depth: number): CborValue => {
+  #read(depth: number): CborValue {
     if (depth > MAX_DEPTH) throw encodingError('it is nested too deep')
-    need(1)
-    const first = bytes[offset++] ?? 0
+    const first = this.#byte()
     const info = first & 31
     switch (first >> 5) {
       case MAJOR.uint: {
-        const value = argument(info)
-        return large ?? value
+        const value = this.#argument(info)
+        return this.#large ?? value
       }
       case MAJOR.negative: {
-        const value = argument(info)
-        if (large !== undefined) return -1n - large
+        const value = this.#argument(info)
+        if (this.#large !== undefined) return -1n - this.#large
         return value === Number.MAX_SAFE_INTEGER ? -1n - BigInt(value) : -1 - value
       }
       case MAJOR.bytes: {
-        const size = length(info)
-        const start = offset
-        offset += size
-        return bytes.subarray(start, offset)
+        const size = this.#length(info)
+        const start = this.#offset
+        this.#offset += size
+        return this.#bytes.subarray(start, this.#offset)
       }
       case MAJOR.text:
-        return readText(length(info))
+        return this.#text(this.#length(info))
       case MAJOR.list: {
-        const size = length(info)
+        const size = this.#length(info)
         const items: CborValue[] = []
-        for (let i = 0; i < size; i++) items.push(read(depth + 1))
+        for (let i = 0; i < size; i++) items.push(this.#read(depth + 1))
         return items
       }
       case MAJOR.map:
-        return readMap(length(info), depth)
+        return this.#map(this.#length(info), depth)
       case MAJOR.tag:
-        if (argument(info) !== CID_TAG) throw encodingError('a tag is not allowed')
-        return readLink()
+        if (this.#argument(info) !== CID_TAG) throw encodingError('a tag is not allowed')
+        return this.#link()
       default:
         if (first === 0xf4) return false
         if (first === 0xf5) return true
@@ -161,20 +186,10 @@ export function createCborReader(input: Uint8Array): CborReader {
     }
   }
 
-  const head = (major: number, name: string): number => {
-    need(1)
-    const first = bytes[offset++] ?? 0
+  #head(major: number, name: string): number {
+    const first = this.#byte()
     if (first >> 5 !== major) throw encodingError(`it is no ${name}`)
-    return length(first & 31)
-  }
-
-  return {
-    get offset() {
-      return offset
-    },
-    value: () => read(0),
-    listHead: () => head(MAJOR.list, 'list'),
-    mapHead: () => head(MAJOR.map, 'map'),
+    return this.#length(first & 31)
   }
 }
 

@@ -27,7 +27,7 @@ export function isPlainCid(bytes: Uint8Array, offset: number): boolean {
   )
 }
 
-const letters = new Uint8Array(TEXT_LENGTH)
+const letters = Buffer.alloc(TEXT_LENGTH)
 letters[0] = 'b'.charCodeAt(0)
 
 /** The text of the 36 bytes at `offset`. */
@@ -44,7 +44,7 @@ export function plainCidText(bytes: Uint8Array, offset: number): string {
     }
   }
   letters[filled] = LETTERS[(bits << (5 - held)) & 31] ?? 0
-  return String.fromCharCode.apply(null, letters as unknown as number[])
+  return letters.toString('latin1')
 }
 
 const scratch = new Uint8Array(CID_BYTES)

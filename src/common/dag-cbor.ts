@@ -6,7 +6,7 @@
  */
 import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
-import { createCborReader } from './cbor-reader.ts'
+import { CborReader } from './cbor-reader.ts'
 import { CborLink, type CborValue } from './cbor-value.ts'
 import { writeCbor, writeSmallCbor } from './cbor-writer.ts'
 import { CID_BYTES, digestIn, plainCidBytes, plainCidOfHex, plainCidText } from './cid-text.ts'
@@ -43,7 +43,7 @@ export function decode(bytes: Uint8Array, maxBytes: number): CborValue {
   if (bytes.length > maxBytes) {
     throw encodingError(`${bytes.length} bytes, at most ${maxBytes} are allowed`)
   }
-  const reader = createCborReader(bytes)
+  const reader = new CborReader(bytes)
   const value = reader.value()
   if (reader.offset !== bytes.length) throw encodingError('bytes follow its end')
   return value

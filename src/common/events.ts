@@ -18,32 +18,44 @@ export interface Events<Map extends object> {
   ): Promise<Map[Name]>
 }
 
+const NOBODY: readonly Listener<never>[] = []
+
 /** @param onError - told of a listener that threw */
 export function createEvents<Map extends object>(onError: (error: unknown) => void): Events<Map> {
-  const listeners = new globalThis.Map<keyof Map, Set<Listener<never>>>()
-  const any = new Set<(name: keyof Map, payload: Map[keyof Map]) => void>()
-  const call = (run: () => void): void => {
-    try {
-      run()
-    } catch (error) {
-      onError(error)
-    }
-  }
+  // Never changed in place: whoever comes or goes while an event is told is heard from the next one on.
+  const listeners = new globalThis.Map<keyof Map, readonly Listener<never>[]>()
+  let any: readonly ((name: keyof Map, payload: Map[keyof Map]) => void)[] = []
   const events: Events<Map> = {
     on: (name, listener) => {
-      const set = listeners.get(name) ?? new Set()
-      listeners.set(name, set)
-      set.add(listener as Listener<never>)
-      return () => void set.delete(listener as Listener<never>)
+      const own: Listener<never> = (payload) => listener(payload)
+      listeners.set(name, [...(listeners.get(name) ?? []), own])
+      return () => {
+        const others = (listeners.get(name) ?? []).filter((other) => other !== own)
+        listeners.set(name, others)
+      }
     },
     onAny: (listener) => {
-      any.add(listener as never)
-      return () => void any.delete(listener as never)
+      const own = (name: keyof Map, payload: Map[keyof Map]): void => listener(name, payload)
+      any = [...any, own]
+      return () => {
+        any = any.filter((other) => other !== own)
+      }
     },
     emit: (name, payload) => {
-      for (const listener of [...(listeners.get(name) ?? [])])
-        call(() => listener(payload as never))
-      for (const listener of [...any]) call(() => listener(name, payload))
+      for (const listener of listeners.get(name) ?? NOBODY) {
+        try {
+          listener(payload as never)
+        } catch (error) {
+          onError(error)
+        }
+      }
+      for (const listener of any) {
+        try {
+          listener(name, payload)
+        } catch (error) {
+          onError(error)
+        }
+      }
     },
     next: (name, { signal, accept }) =>
       new Promise((resolve, reject) => {

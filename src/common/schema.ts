@@ -124,19 +124,23 @@ export function struct<const F extends Fields>(fields: F): Shape<Struct<F>> {
   const entries = (Object.entries(fields) as [string, Shape<unknown>][]).sort(
     ([a], [b]) => a.length - b.length || (a < b ? -1 : 1),
   )
+  const pathsUnder = fieldPaths(entries)
   return {
     read: (value, path) => {
       if (!isMap(value)) return fail(path, 'a map')
       const result: Record<string, unknown> = {}
+      const paths = pathsUnder(path)
       let known = 0
-      for (const [key, shape] of entries) {
+      for (let index = 0; index < entries.length; index++) {
+        const [key, shape] = entries[index] as (typeof entries)[number]
         const present = Object.hasOwn(value, key)
         if (present) known += 1
-        const read = shape.read(present ? value[key] : undefined, `${path}.${key}`)
+        const read = shape.read(present ? value[key] : undefined, paths[index] as string)
         if (read !== undefined) result[key] = read
       }
-      if (Object.keys(value).length !== known)
-        fail(path, `a map with no other fields than ${Object.keys(fields)}`)
+      let size = 0
+      for (const _ in value) size += 1
+      if (size !== known) fail(path, `a map with no other fields than ${Object.keys(fields)}`)
       return result as Struct<F>
     },
     write: (value) => {
@@ -156,14 +160,17 @@ type Tuple<F extends TupleFields> = { readonly [E in F[number] as E[0]]: Shaped<
 /** A list with one place for each field, in this order; an object in memory. */
 export function tuple<const F extends TupleFields>(...fields: F): Shape<Tuple<F>> {
   const entries = fields as unknown as readonly (readonly [string, Shape<unknown>])[]
+  const pathsUnder = fieldPaths(entries)
   return {
     read: (value, path) => {
       if (!Array.isArray(value) || value.length !== entries.length) {
         return fail(path, `a list of ${entries.length} fields`)
       }
       const result: Record<string, unknown> = {}
-      for (const [index, [key, shape]] of entries.entries()) {
-        result[key] = shape.read(value[index] as CborValue, `${path}.${key}`)
+      const paths = pathsUnder(path)
+      for (let index = 0; index < entries.length; index++) {
+        const [key, shape] = entries[index] as (typeof entries)[number]
+        result[key] = shape.read(value[index] as CborValue, paths[index] as string)
       }
       return result as Tuple<F>
     },
@@ -216,6 +223,20 @@ export function tagged<const Tag extends string, const V extends Variants>(
   return {
     read: (value, path) => shapeOf(value, path).read(value, path),
     write: (value) => shapeOf(value, 'value').write(value),
+  }
+}
+
+/** The paths of fields under the path of their parent, which is the same each time for most: made once then. */
+function fieldPaths(
+  fields: readonly (readonly [string, unknown])[],
+): (path: string) => readonly string[] {
+  let last: string | undefined
+  let paths: readonly string[] = []
+  return (path) => {
+    if (path === last) return paths
+    last = path
+    paths = fields.map(([key]) => `${path}.${key}`)
+    return paths
   }
 }
 

@@ -72,6 +72,10 @@ export function createFileProjection(
     `SELECT coalesce(identity, id) AS version, type FROM records
      WHERE subject IS NOT NULL AND subject = ? AND type IN ('file.update', 'file.remove')`,
   )
+  const anyChange = db.prepare<{ one: number }>(
+    `SELECT 1 AS one FROM records
+     WHERE subject IS NOT NULL AND subject = ? AND type IN ('file.update', 'file.remove') LIMIT 1`,
+  )
   const covered = db.prepare<{ one: number }>(
     `SELECT 1 AS one FROM covers JOIN records ON number = record
      WHERE version = ?1 AND subject = ?2 AND (outcome = 'applied' OR (height IS NULL AND user = ?3)) LIMIT 1`,
@@ -145,7 +149,7 @@ export function createFileProjection(
     if (number === undefined || row?.record.type !== 'file.add' || replacements) return false
     const { record, place } = row
     // One that came before its file.
-    if (record.user === null || changesOf.all(file).length > 0) return false
+    if (record.user === null || anyChange.get(file) !== undefined) return false
     if (place !== undefined && place.outcome !== 'applied') return true
     const pending = place === undefined
     put({ file, owner: record.user, shown: number, version: null, pending }, record, [file])

@@ -208,10 +208,12 @@ export function createImporter(components: ImporterComponents, init: ImporterIni
         height: block.height,
         records: records.length,
       })
-      const where = { block: block.id, height: block.height }
-      for (const { id, type, body } of records) {
-        const version = 'visibility' in body ? { visibility: body.visibility } : {}
-        events.emit('record:confirmed', { record: id, type, ...where, ...version })
+      for (const { id: record, type, body } of records) {
+        const confirmed = { record, type, block: block.id, height: block.height }
+        events.emit(
+          'record:confirmed',
+          'visibility' in body ? { ...confirmed, visibility: body.visibility } : confirmed,
+        )
       }
     }
     const tip = store.tip()
