@@ -18,6 +18,7 @@ import {
   type SegmentEntry,
   segmentName,
 } from '../manifest.ts'
+import { MAX_OBJECT_BYTES } from './answers.ts'
 import { createGatewayReader } from './gateway-read.ts'
 import { createHttp } from './http.ts'
 import { inOrder } from './s3-list.ts'
@@ -81,7 +82,7 @@ export function createGatewayDestination(
     name: destination,
     put: readOnly,
     remove: readOnly,
-    get: async (name, signal) => {
+    get: async (name, signal, maxBytes = MAX_OBJECT_BYTES) => {
       const { manifest, refs } = await backup(signal)
       if (name === manifest.object) return manifest.bytes
       const ref = refs.get(name)
@@ -90,7 +91,7 @@ export function createGatewayDestination(
         {
           place: placeOf(ref),
           name,
-          maxBytes: ref.size,
+          maxBytes: Math.min(ref.size, maxBytes),
           isIt: (found) => equalBytes(sha256(found), ref.sha256),
         },
         signal,
