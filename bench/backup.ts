@@ -165,7 +165,7 @@ async function baseline({ backups, key }: Found): Promise<number> {
   const [{ destination, manifest } = assert.fail()] = backups
   for (const entry of await readSegmentList(destination, manifest, signal)) {
     const name = segmentName(manifest, entry)
-    const bytes = await readObject(destination, { name, sha256: entry.sha256 }, signal)
+    const bytes = await readObject(destination, { ...entry, name }, signal)
     const { blocks } = await openSegment(bytes, key, name)
     const items: SignedItem[] = []
     for (const { header: encoded, body } of blocks) {

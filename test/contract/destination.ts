@@ -195,6 +195,12 @@ export function destinationSuite(
       await assert.rejects(at.get('net/some/wher', never), { code: 'OBJECT_NOT_FOUND' })
     })
 
+    it('reads no more than it is told to', async () => {
+      await put('net/a.car', bytesOf(1, 1000))
+      assert.deepEqual(await at.get('net/a.car', never, 1000), bytesOf(1, 1000))
+      await assert.rejects(at.get('net/a.car', never, 900), { code: 'DESTINATION_FAILED' })
+    })
+
     it('removes, once and again', async () => {
       await put('net/gone', bytesOf(1))
       await put('net/gone-not', bytesOf(2))

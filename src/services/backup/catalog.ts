@@ -2,9 +2,11 @@
 import { equalBytes } from '../../common/bytes.ts'
 import { sha256 } from '../../common/crypto.ts'
 import { codeOf, messageOf } from '../../common/errors.ts'
+import { MIB } from '../../common/limits.ts'
 import type { Destination } from './destination.ts'
 import { backupError } from './errors.ts'
 import {
+  MAX_MANIFEST_BYTES,
   type Manifest,
   manifestNumber,
   type ObjectRef,
@@ -17,6 +19,8 @@ import {
 export const MAX_MANIFESTS = 4096
 /** Objects that are asked for at a time. */
 const AT_ONCE = 8
+/** Bytes of what a manifest names: a list of full segments; a segment and what says whose it is are smaller. */
+export const MAX_OBJECT_BYTES: number = 17 * MIB
 
 export interface CatalogEntry {
   readonly destination: Destination
@@ -64,7 +68,8 @@ export async function readCatalog(
   const problems: Problem[] = []
   await forEach(wanted, async (name) => {
     try {
-      const manifest = readManifest(await destination.get(name, signal), name)
+      const bytes = await destination.get(name, signal, MAX_MANIFEST_BYTES)
+      const manifest = readManifest(bytes, name)
       backups.push({ destination, manifest })
     } catch (error) {
       signal.throwIfAborted()
@@ -112,10 +117,10 @@ export async function readSegmentList(
 /** An object, compared with what is known of it. @throws BACKUP_DAMAGED, the errors of destinations */
 export async function readObject(
   destination: Destination,
-  { name, sha256: wanted }: Pick<ObjectRef, 'name' | 'sha256'>,
+  { name, sha256: wanted, size }: Pick<ObjectRef, 'name' | 'sha256' | 'size'>,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const bytes = await destination.get(name, signal)
+  const bytes = await destination.get(name, signal, Math.min(size, MAX_OBJECT_BYTES))
   if (!equalBytes(sha256(bytes), wanted)) {
     throw backupError('BACKUP_DAMAGED', { name, why: 'its bytes are not those that were stored' })
   }

@@ -50,7 +50,8 @@ export function boundedCalls(
       bounded(options.signal, bytes.length, (signal) =>
         inner.put(name, bytes, { ...options, signal }),
       ),
-    get: (name, signal) => bounded(signal, 0, (own) => inner.get(name, own)),
+    get: (name, signal, maxBytes) =>
+      bounded(signal, maxBytes ?? 0, (own) => inner.get(name, own, maxBytes)),
     list: (prefix, signal) => bounded(signal, 0, (own) => inner.list(prefix, own)),
     remove: (name, signal) => bounded(signal, 0, (own) => inner.remove(name, own)),
     close: () => inner.close(),

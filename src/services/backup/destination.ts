@@ -36,9 +36,14 @@ export interface Destination {
    *   DESTINATION_TOO_LARGE, the signal's reason
    */
   put(name: string, bytes: Uint8Array, options: PutOptions): Promise<void>
-  /** The bytes as the destination has them now, not from a cache. @throws also OBJECT_NOT_FOUND */
-  get(name: string, signal: AbortSignal): Promise<Uint8Array>
-  /** Objects whose name begins so; newest last. */
+  /**
+   * The bytes as the destination has them now, not from a cache.
+   *
+   * @param maxBytes - that it may have; default: as much as any object
+   * @throws also OBJECT_NOT_FOUND; DESTINATION_FAILED: it is larger
+   */
+  get(name: string, signal: AbortSignal, maxBytes?: number): Promise<Uint8Array>
+  /** Objects whose name begins so; newest last. What else stands there, under names that are none, is passed over. */
   list(prefix: string, signal: AbortSignal): Promise<readonly StoredObject[]>
   /** Idempotent. */
   remove(name: string, signal: AbortSignal): Promise<void>

@@ -86,7 +86,7 @@ export async function othersDrill(
   const names = objects.map(({ name }) => name).filter(isDrillNotice)
   let newest: OthersDrill | undefined
   await forEach(names.slice(-MAX_NOTICES), async (name) => {
-    const encoded = await destination.get(name, signal).catch(() => undefined)
+    const encoded = await destination.get(name, signal, MAX_BYTES).catch(() => undefined)
     const notice = encoded === undefined ? undefined : readNotice(encoded)
     if (notice === undefined || name !== `${folderOf(notice)}${FILE}`) return
     const id = deviceIdOf(notice.device)

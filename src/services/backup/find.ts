@@ -15,7 +15,7 @@ import { backupError } from './errors.ts'
 import type { BackupKey } from './keys.ts'
 import { lookAtAll, type Patience } from './looks.ts'
 import { folderOf, type Manifest } from './manifest.ts'
-import { openPerson, type Person } from './person.ts'
+import { MAX_PERSON_BYTES, openPerson, type Person } from './person.ts'
 import { openAnySlot } from './slots.ts'
 
 /** Objects that say who the user is, of one user, that are tried. */
@@ -201,7 +201,11 @@ async function judged(
     if (tried.size >= MAX_PERSONS) break
     tried.add(destination.name + ref.name)
     try {
-      const person = await openPerson(await destination.get(ref.name, signal), key, ref.name)
+      const person = await openPerson(
+        await destination.get(ref.name, signal, MAX_PERSON_BYTES),
+        key,
+        ref.name,
+      )
       if (networkIdOf(person.params) !== network || person.user !== user) {
         throw backupError('BACKUP_FORGED', { name: manifest.object })
       }

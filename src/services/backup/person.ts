@@ -16,7 +16,7 @@ import { equalBytes } from '../../common/bytes.ts'
 import { HASH_BYTES, KEY_BYTES } from '../../common/crypto.ts'
 import { type CborValue, DAG_CBOR, decode, encode } from '../../common/dag-cbor.ts'
 import { messageOf } from '../../common/errors.ts'
-import { MIB } from '../../common/limits.ts'
+import { KIB, MIB } from '../../common/limits.ts'
 import { backupRoot } from '../../common/recovery-keys.ts'
 import { bytes, link, list, nullable, struct, text, uint } from '../../common/schema.ts'
 import { backupError } from './errors.ts'
@@ -25,6 +25,8 @@ import { MAX_PEERS } from './overview.ts'
 
 /** Keys of a user that are kept: the chain's state keeps as many. */
 export const MAX_USER_KEYS = 257
+/** Bytes of the object, with what encryption adds. */
+export const MAX_PERSON_BYTES: number = MIB + 64 * KIB
 const MAX_NAME_BYTES = 255
 /** Bytes of an address. */
 const MAX_PEER_BYTES = 512

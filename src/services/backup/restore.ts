@@ -127,7 +127,7 @@ async function takeBackup(
   )
   const open = async (entry: SegmentEntry): Promise<SegmentContent> => {
     const name = segmentName(manifest, entry)
-    const bytes = await readObject(destination, { name, sha256: entry.sha256 }, signal)
+    const bytes = await readObject(destination, { ...entry, name }, signal)
     return openSegment(bytes, key, name)
   }
   let taken = 0

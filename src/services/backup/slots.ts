@@ -5,6 +5,7 @@
 import { toHex, utf8 } from '../../common/bytes.ts'
 import { sha256 } from '../../common/crypto.ts'
 import { codeOf } from '../../common/errors.ts'
+import { KIB } from '../../common/limits.ts'
 import { createSerialQueue } from '../../common/queue.ts'
 import type { Destination } from './destination.ts'
 import { backupError } from './errors.ts'
@@ -12,6 +13,8 @@ import { type BackupKey, lockKey, unlockKey } from './keys.ts'
 
 const PREFIX = 'slots/'
 const SALT_BYTES = 16
+/** Bytes of a slot: ours has some four hundred. */
+const MAX_SLOT_BYTES: number = 4 * KIB
 /** Slots that are tried: each takes a second and a quarter of a gigabyte. */
 const MAX_SLOTS = 16
 
@@ -60,7 +63,7 @@ export async function readSlot(
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
   try {
-    return await destination.get(slotName(recipient), signal)
+    return await destination.get(slotName(recipient), signal, MAX_SLOT_BYTES)
   } catch (error) {
     if (codeOf(error) === 'OBJECT_NOT_FOUND') return undefined
     throw error
@@ -117,7 +120,7 @@ async function readSlots(
     throw backupError('BACKUP_SLOT_MISSING', { destination: destination.name })
   }
   const slots: Uint8Array[] = []
-  for (const { name } of listed) slots.push(await destination.get(name, signal))
+  for (const { name } of listed) slots.push(await destination.get(name, signal, MAX_SLOT_BYTES))
   return slots
 }
 

@@ -18,7 +18,7 @@ import type { Destination } from './destination.ts'
 import type { BackupKey } from './keys.ts'
 import { type Kept, sealedCount } from './lineage.ts'
 import { folderOf, type Manifest, manifestNumber, type ObjectRef } from './manifest.ts'
-import { openPerson, type Person } from './person.ts'
+import { MAX_PERSON_BYTES, openPerson, type Person } from './person.ts'
 
 /** Manifests of each device that are looked at: the newest, and some before it if it is damaged. */
 const NEWEST = 3
@@ -154,5 +154,6 @@ async function inheritedPerson(
 ): Promise<Person | undefined> {
   const ref = manifest?.person
   if (key === undefined || ref === undefined || ref === null) return undefined
-  return openPerson(await destination.get(ref.name, signal), key, ref.name)
+  const bytes = await destination.get(ref.name, signal, MAX_PERSON_BYTES)
+  return openPerson(bytes, key, ref.name)
 }

@@ -142,8 +142,7 @@ async function checksOf(
   const segments = list.map((entry): Check => {
     const name = segmentName(manifest, entry)
     const check = async (): Promise<number> => {
-      const object = { name, sha256: entry.sha256 }
-      const bytes = await readObject(destination, object, signal)
+      const bytes = await readObject(destination, { ...entry, name }, signal)
       if (opener === undefined) return bytes.length
       const { blocks, records } = await openSegment(bytes, opener, name)
       const wanted = entry.to + 1 - entry.from

@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { systemClock } from '../../../src/common/clock.ts'
 import { codeOf } from '../../../src/common/errors.ts'
 import type { Destination } from '../../../src/services/backup/destination.ts'
+import { mustEnd } from '../../../src/services/backup/destinations/answers.ts'
 import { createGcsDestination } from '../../../src/services/backup/destinations/gcs.ts'
 import { readServiceAccount } from '../../../src/services/backup/destinations/google-token.ts'
 import { createPinataDestination } from '../../../src/services/backup/destinations/pinata.ts'
@@ -263,6 +264,21 @@ describe('services that are slow, broken or hostile', () => {
     destination = DESTINATIONS['pinning service']?.(service.origin) ?? assert.fail()
     const error = await failure(destination.put('a/b', bytes, { signal: never }))
     assert.equal(codeOf(error), 'DESTINATION_FAILED')
+  })
+
+  it('a list of a thousand beginnings and no end is read once', async () => {
+    const body = `<ListBucketResult>${'<Contents>'.repeat(80_000)}</ListBucketResult>`
+    service = await serve(() => ({ status: 200, body }))
+    destination = DESTINATIONS.s3?.(service.origin) ?? assert.fail()
+    const started = performance.now()
+    assert.deepEqual(await destination.list('', never), [])
+    // Looked at from each beginning to the end, it takes half a minute.
+    assert.ok(performance.now() - started < 2000)
+  })
+
+  it('a list that leads on and on ends', () => {
+    mustEnd(1_000_000, 'x')
+    assert.throws(() => mustEnd(1_000_001, 'x'), { code: 'DESTINATION_FAILED' })
   })
 
   it('a list that leads in a circle ends', async () => {

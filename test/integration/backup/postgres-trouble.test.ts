@@ -63,6 +63,23 @@ describe('backups in PostgreSQL: what a database can be like', function () {
     assert.deepEqual(await open(url).get('net/two', never), bytes)
   })
 
+  it('passes over rows that are no objects', async () => {
+    const url = await server.database()
+    const at = open(url)
+    await at.put('net/one', bytes, { signal: never })
+    for (const name of ['../../etc/passwd', 'net/one (1)', 'net/\u001b[2J', 'net/nothing']) {
+      const row = `'x', 'x', 'AQID', '${name}'`
+      await sql(
+        url,
+        `INSERT INTO blockchain_backups (name, filename, backup_data, object) VALUES (${row})`,
+      )
+    }
+    assert.deepEqual(
+      (await at.list('', never)).map(({ name }) => name),
+      ['net/one'],
+    )
+  })
+
   it('notices that something else was stored than was given', async () => {
     const url = await server.database()
     const at = open(url)

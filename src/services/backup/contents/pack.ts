@@ -18,6 +18,8 @@ import { openLarge, sealLarge } from './age-file.ts'
 export const PACK_BYTES: number = 8 * MIB
 /** The largest archive that is read: a full pack, one block more, and as many tiny blocks as fit, with their ids. */
 const MAX_PACK_BYTES: number = 2 * PACK_BYTES + MAX_CONTENT_BLOCK_BYTES
+/** And the largest object: padding and encryption add less than a megabyte. */
+const MAX_OBJECT_BYTES: number = MAX_PACK_BYTES + MIB
 /** Pieces of the sample, and bytes of each. */
 const SAMPLES = 16
 const SAMPLE_BYTES: number = 4 * KIB
@@ -51,7 +53,7 @@ export async function readPack(
   { name, sha256 }: { readonly name: string; readonly sha256: Uint8Array },
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const bytes = await destination.get(name, signal)
+  const bytes = await destination.get(name, signal, MAX_OBJECT_BYTES)
   if (equalBytes(await hashOf(bytes), sha256)) return bytes
   throw backupError('BACKUP_DAMAGED', { name, why: 'its bytes are not those that were stored' })
 }

@@ -17,6 +17,7 @@ import { contentsError } from './errors.ts'
 import {
   type ContentsList,
   type FileEntry,
+  MAX_LIST_BYTES,
   marksIn,
   type PackEntry,
   readList,
@@ -124,7 +125,7 @@ export function createStock(
       isListName(name) && !lists.has(name) && !unreadable.has(name)
     await forEach(listed.filter(isNew), async ({ name }) => {
       try {
-        lists.set(name, readList(await destination.get(name, signal), name))
+        lists.set(name, readList(await destination.get(name, signal, MAX_LIST_BYTES), name))
       } catch (error) {
         signal.throwIfAborted()
         const code = codeOf(error)

@@ -5,6 +5,8 @@ import type { HttpAnswer } from './http.ts'
 
 /** Bytes of an object: what PostgreSQL can keep as base64 in one field (1 GB) and a node can hold at once. */
 export const MAX_OBJECT_BYTES = 256 * 1024 * 1024
+/** Objects that a list may have: far more than retention leaves, and some hundred megabytes of memory. */
+const MAX_LISTED = 1_000_000
 /** Milliseconds that a service may ask to wait: more is taken for a mistake of its clock. */
 const MAX_RETRY_AFTER_MS = 3_600_000
 /** Error codes of services: `SignatureDoesNotMatch`, `KEYS_MUST_BE_STRINGS`, `rateLimitExceeded`. */
@@ -67,6 +69,11 @@ export function jsonOf(answer: HttpAnswer, destination: string): Readonly<Record
 /** For answers that are not of the documented form. */
 export function malformed(destination: string, why: string): CairnError {
   return backupError('DESTINATION_FAILED', { destination, why })
+}
+
+/** @throws DESTINATION_FAILED when a list goes on and on */
+export function mustEnd(listed: number, destination: string): void {
+  if (listed > MAX_LISTED) throw malformed(destination, `a list of more than ${MAX_LISTED} objects`)
 }
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -5,13 +5,15 @@
  * leaves the old object or the new one. Everything is asynchronous, so that a share that hangs does not hold the
  * node.
  */
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import type { Clock } from '../../../common/clock.ts'
 import { codeOf, messageOf } from '../../../common/errors.ts'
 import type { Destination, StoredObject } from '../destination.ts'
 import { backupError } from '../errors.ts'
-import { objectName } from '../object-name.ts'
+import { isObjectName, objectName } from '../object-name.ts'
+import { MAX_OBJECT_BYTES, malformed, mustEnd } from './answers.ts'
 
 const TEMPORARY = '.tmp-'
 const OWNER_ONLY = 0o600
@@ -53,10 +55,12 @@ export function createFolderDestination(
         throw failed(error, name)
       }
     },
-    get: async (name, signal) => {
+    get: async (name, signal, maxBytes = MAX_OBJECT_BYTES) => {
       signal.throwIfAborted()
+      const tooLarge = (): Error =>
+        malformed(destination, `${name} has more than ${maxBytes} bytes`)
       try {
-        return new Uint8Array(await readFile(fileOf(name), { signal }))
+        return await readBounded(fileOf(name), { maxBytes, tooLarge, signal })
       } catch (error) {
         if (signal.aborted) throw signal.reason
         throw failed(error, name)
@@ -71,8 +75,9 @@ export function createFolderDestination(
         if (about === undefined) continue
         if (name.includes(TEMPORARY)) {
           if (about.mtimeMs < clock.now() - ABANDONED_MS) await rm(file, { force: true })
-        } else if (name.startsWith(prefix)) {
+        } else if (name.startsWith(prefix) && isObjectName(name)) {
           found.push({ name, size: about.size, stored: Math.floor(about.mtimeMs) })
+          mustEnd(found.length, destination)
         }
       }
       signal.throwIfAborted()
@@ -114,6 +119,41 @@ export function createFolderDestination(
 }
 
 const entriesOf = (directory: string) => readdir(directory, { withFileTypes: true })
+
+/** Bytes that are read at a time. */
+const READ_BYTES = 1_048_576
+
+/** The bytes of a file. A pipe or a device in its place is none: it would not end, or hold the thread that opens it. */
+async function readBounded(
+  path: string,
+  {
+    maxBytes,
+    tooLarge,
+    signal,
+  }: {
+    readonly maxBytes: number
+    readonly tooLarge: () => Error
+    readonly signal: AbortSignal
+  },
+): Promise<Uint8Array> {
+  const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+  try {
+    const about = await file.stat()
+    if (!about.isFile()) throw Object.assign(new Error('no file'), { code: 'EISDIR' })
+    if (about.size > maxBytes) throw tooLarge()
+    const bytes = new Uint8Array(about.size)
+    let at = 0
+    while (at < bytes.length) {
+      signal.throwIfAborted()
+      const { bytesRead } = await file.read(bytes, at, Math.min(READ_BYTES, bytes.length - at))
+      if (bytesRead === 0) break
+      at += bytesRead
+    }
+    return bytes.subarray(0, at)
+  } finally {
+    await file.close()
+  }
+}
 
 async function writeFlushed(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
   const file = await open(path, 'wx', OWNER_ONLY)

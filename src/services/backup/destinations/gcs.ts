@@ -11,6 +11,7 @@ import {
   jsonOf,
   MAX_OBJECT_BYTES,
   malformed,
+  mustEnd,
   sizeOf,
   succeeded,
   timeOf,
@@ -87,9 +88,9 @@ export function createGcsDestination(
       if (typeof stored !== 'string') throw malformed(destination, 'no digest of what it stored')
       mustEqual(stored, md5Hash, { destination, name })
     },
-    get: async (name, signal) => {
+    get: async (name, signal, maxBytes = MAX_OBJECT_BYTES) => {
       const url = urlOf(name, { alt: 'media' })
-      const answer = await authorised({ method: 'GET', url, signal, maxBytes: MAX_OBJECT_BYTES })
+      const answer = await authorised({ method: 'GET', url, signal, maxBytes })
       if (!succeeded(answer)) throw failed(answer, name)
       const hashes = answer.headers['x-goog-hash']
       const noted = /(?:^|[,\s])md5=([\w+/]+={0,2})/.exec(String(hashes ?? ''))?.[1]
@@ -120,6 +121,7 @@ export function createGcsDestination(
           const size = sizeOf(item.size, destination)
           found.push({ name, size, stored: timeOf(item.timeCreated, destination) })
         }
+        mustEnd(found.length, destination)
         const next = page.nextPageToken
         if (next !== undefined && (typeof next !== 'string' || next === token)) {
           throw malformed(destination, 'a list that has more and does not say where')

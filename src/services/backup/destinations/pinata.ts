@@ -15,6 +15,7 @@ import {
   jsonOf,
   MAX_OBJECT_BYTES,
   malformed,
+  mustEnd,
   sizeOf,
   succeeded,
   timeOf,
@@ -105,6 +106,7 @@ export function createPinataDestination(
         const pin = readPin(row, destination)
         if (pin !== undefined && (object === undefined || pin.object === object)) found.push(pin)
       }
+      mustEnd(found.length, destination)
       if (rows.length < PAGE) break
     }
     return found.sort((a, b) => b.stored - a.stored || (a.cid < b.cid ? -1 : 1))
@@ -172,13 +174,13 @@ export function createPinataDestination(
         if (old !== cid) await unpin(old, signal)
       }
     },
-    get: async (name, signal) => {
+    get: async (name, signal, maxBytes = MAX_OBJECT_BYTES) => {
       objectName(name)
       const [newest] = await pins(name, signal)
       if (newest === undefined) throw backupError('OBJECT_NOT_FOUND', { destination, name })
       const path = newest.path === undefined ? [] : [newest.path]
       const url = at(gateway, ['ipfs', newest.cid, ...path])
-      const answer = await http.send({ method: 'GET', url, signal, maxBytes: MAX_OBJECT_BYTES })
+      const answer = await http.send({ method: 'GET', url, signal, maxBytes })
       // The pin is there: a gateway that does not find its content is one that does not reach it now.
       if (!succeeded(answer))
         throw failed(answer.status === 404 ? { ...answer, status: 504 } : answer)

@@ -167,12 +167,12 @@ export function createPinningServiceDestination(
         await provided.release()
       }
     },
-    get: async (name, signal) => {
+    get: async (name, signal, maxBytes = MAX_OBJECT_BYTES) => {
       objectName(name)
       const [newest] = await pins({ object: name, status: 'pinned' }, signal)
       if (newest === undefined) throw backupError('OBJECT_NOT_FOUND', { destination, name })
       const url = at(gateway, ['ipfs', newest.cid])
-      const answer = await http.send({ method: 'GET', url, signal, maxBytes: MAX_OBJECT_BYTES })
+      const answer = await http.send({ method: 'GET', url, signal, maxBytes })
       // The pin is there: a gateway that does not find its content is one that does not reach it now.
       if (!succeeded(answer))
         throw failed(answer.status === 404 ? { ...answer, status: 504 } : answer)

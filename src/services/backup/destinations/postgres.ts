@@ -8,7 +8,7 @@
 import type { Clock } from '../../../common/clock.ts'
 import type { Destination } from '../destination.ts'
 import { backupError } from '../errors.ts'
-import { objectName } from '../object-name.ts'
+import { isObjectName, objectName } from '../object-name.ts'
 import { MAX_OBJECT_BYTES, malformed } from './answers.ts'
 import { digest, mustEqual, mustFit } from './digests.ts'
 import { connectPostgres, type PostgresLink } from './postgres-connection.ts'
@@ -76,12 +76,12 @@ export function createPostgresDestination(
         throw malformed(destination, 'no digest of what it stored')
       mustEqual(row.stored, sha256, { destination, name })
     },
-    get: async (name, signal) => {
+    get: async (name, signal, maxBytes = MAX_OBJECT_BYTES) => {
       objectName(name)
       const [row] = await run(
         `SELECT sha256, CASE WHEN length(backup_data) <= $2 THEN backup_data END AS data
          FROM blockchain_backups WHERE object = $1`,
-        [name, Math.ceil(MAX_OBJECT_BYTES / 3) * 4],
+        [name, Math.ceil(maxBytes / 3) * 4],
         signal,
       )
       if (row === undefined) throw backupError('OBJECT_NOT_FOUND', { destination, name })
@@ -101,11 +101,12 @@ export function createPostgresDestination(
         [prefix, MAX_LISTED],
         signal,
       )
-      return rows.map(({ object, size, stored }) => {
-        if (typeof object !== 'string' || typeof size !== 'number' || typeof stored !== 'string') {
-          throw malformed(destination, 'a row of another table')
-        }
-        return { name: object, size, stored: Number(stored) }
+      return rows.flatMap(({ object, size, stored }) => {
+        const isOurs =
+          typeof object === 'string' && typeof size === 'number' && typeof stored === 'string'
+        return isOurs && isObjectName(object)
+          ? [{ name: object, size, stored: Number(stored) }]
+          : []
       })
     },
     remove: async (name, signal) => {

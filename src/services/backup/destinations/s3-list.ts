@@ -28,7 +28,7 @@ export function readPage(
     throw malformed(destination, 'no list of objects')
   }
   const objects: StoredObject[] = []
-  for (const [, entry] of xml.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
+  for (const entry of entriesOf(xml)) {
     const key = fieldOf(entry, 'Key') ?? ''
     const name = key.slice(prefix.length)
     if (!key.startsWith(prefix) || !isObjectName(name)) continue
@@ -44,6 +44,16 @@ export function readPage(
     throw malformed(destination, 'a list that has more and does not say where')
   }
   return { objects, next }
+}
+
+/** What stands between `<Contents>` and the next `</Contents>`; each character is looked at once. */
+function* entriesOf(xml: string): Generator<string> {
+  for (let end = 0; ; ) {
+    const start = xml.indexOf('<Contents>', end)
+    end = start < 0 ? -1 : xml.indexOf('</Contents>', start)
+    if (end < 0) return
+    yield xml.slice(start, end)
+  }
 }
 
 /** Oldest first; what has the same time, by name. */

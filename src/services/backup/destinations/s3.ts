@@ -9,7 +9,7 @@ import { AwsV4Signer } from 'aws4fetch'
 import { type Clock, sleep } from '../../../common/clock.ts'
 import type { Destination, StoredObject } from '../destination.ts'
 import { objectName } from '../object-name.ts'
-import { answerError, MAX_OBJECT_BYTES, succeeded } from './answers.ts'
+import { answerError, MAX_OBJECT_BYTES, mustEnd, succeeded } from './answers.ts'
 import { digest, mustEqual, mustFit } from './digests.ts'
 import { at, createHttp, type HttpAnswer, type HttpRequest } from './http.ts'
 import { inOrder, readPage } from './s3-list.ts'
@@ -80,9 +80,10 @@ export function createS3Destination(
   const read = async (
     name: string,
     signal: AbortSignal,
+    maxBytes: number = MAX_OBJECT_BYTES,
   ): Promise<{ readonly bytes: Uint8Array; readonly found: string; readonly noted?: string }> => {
     const url = urlOf(name)
-    const answer = await signed({ method: 'GET', url, signal, maxBytes: MAX_OBJECT_BYTES })
+    const answer = await signed({ method: 'GET', url, signal, maxBytes })
     if (!succeeded(answer)) throw failed(answer, name)
     const noted = answer.headers['x-amz-meta-sha256']
     const found = digest(answer.body, 'sha256', 'hex')
@@ -126,8 +127,8 @@ export function createS3Destination(
         if (typeof computed === 'string') mustEqual(computed, checksum, { destination, name })
         else await prove(name, hash, signal)
       }),
-    get: async (name, signal) => {
-      const { bytes, found, noted } = await read(name, signal)
+    get: async (name, signal, maxBytes) => {
+      const { bytes, found, noted } = await read(name, signal, maxBytes)
       mustEqual(noted, found, { destination, name })
       return bytes
     },
@@ -145,6 +146,7 @@ export function createS3Destination(
         if (!succeeded(answer)) throw failed(answer)
         const page = readPage(answer.body, prefix, destination, token)
         found.push(...page.objects)
+        mustEnd(found.length, destination)
         token = page.next
       } while (token !== undefined)
       return inOrder(found)

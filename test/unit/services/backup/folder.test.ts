@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../../../src/common/clock.ts'
@@ -61,6 +72,28 @@ describe('a folder of backups', () => {
       message: /second disk/,
     })
     await assert.rejects(inFile.list('', never), { code: 'DESTINATION_UNREACHABLE' })
+  })
+
+  it('passes over what has no name of an object: copies that a sync program made', async () => {
+    const folder = createFolderDestination({ clock }, { path })
+    await folder.put('a/b.car', Uint8Array.of(1), { signal: never })
+    await writeFile(join(path, 'a', 'b (1).car'), 'copy')
+    assert.deepEqual(
+      (await folder.list('', never)).map(({ name }) => name),
+      ['a/b.car'],
+    )
+  })
+
+  it('is not held up by a pipe or a device in the place of an object', async function () {
+    if (process.platform === 'win32') return this.skip()
+    const folder = createFolderDestination({ clock }, { path })
+    // More of them than the threads that open files.
+    const pipes = Array.from({ length: 8 }, (_, n) => `pipe-${n}`)
+    execFileSync('mkfifo', pipes, { cwd: path })
+    await symlink('/dev/zero', join(path, 'endless'))
+    for (const name of ['endless', ...pipes]) {
+      await assert.rejects(folder.get(name, never), { code: 'OBJECT_NOT_FOUND' })
+    }
   })
 
   it('says when it may not be written', async function () {
