@@ -175,7 +175,7 @@ describe('the gate', function () {
         ({ name }) => name === 'membership',
       ),
     )
-    assert.ok(alone(), 'and no connection stands')
+    await until(alone, 'and no connection stands', WAIT_MS)
     await people.stop(phone)
     const again = await hostWith(secretOf('phone', 'device'))
     assert.equal(await staysConnected(again, ada), false)
