@@ -11,7 +11,7 @@ import { becomes, COMMAND_MS, createPlaces, type Place, type Places } from '../h
 const MIB = 1024 * 1024
 
 describe('a wiped disk without other devices', function () {
-  this.timeout(2 * COMMAND_MS)
+  this.timeout(4 * COMMAND_MS)
   let places: Places
   before(async () => {
     places = await createPlaces()
@@ -32,10 +32,14 @@ describe('a wiped disk without other devices', function () {
       return contents?.waiting?.files === 0 && contents.files === files
     })
   const isHere = (place: Place, ...names: string[]): Promise<void> =>
-    becomes(`${names.join(' and ')} are here`, async () => {
-      const { items } = await place.json<{ items: FileSummary[] }>('ls')
-      return names.every((name) => items.some((one) => one.name === name && one.local))
-    })
+    becomes(
+      `${names.join(' and ')} are here`,
+      async () => {
+        const { items } = await place.json<{ items: FileSummary[] }>('ls')
+        return names.every((name) => items.some((one) => one.name === name && one.local))
+      },
+      COMMAND_MS,
+    )
   const bytesOf = async (place: Place, name: string): Promise<Buffer> => {
     const out = join(places.directory, `out of ${name}`)
     await place.do('get', name, '--output', out, '--force')
@@ -101,5 +105,37 @@ describe('a wiped disk without other devices', function () {
     assert.equal(code, 1)
     assert.match(out + err, /contents of files is damaged: it is not there/)
     await place.stop()
+  })
+
+  it('two devices of one person write each content once, to one place', async () => {
+    const folder = join(places.directory, 'shared disk')
+    const env = { CAIRN_BACKUP_FOLDER: folder, CAIRN_BACKUP_CONTENTS: 'folder' }
+    const laptop = places.place('laptop')
+    const desk = places.place('desk')
+    await start(laptop, env)
+    const add = async (place: Place, name: string, bytes: Buffer): Promise<void> => {
+      await writeFile(join(places.directory, name), bytes)
+      await place.do('add', join(places.directory, name))
+    }
+    await add(laptop, 'one.bin', randomBytes(3 * MIB))
+    await shipped(laptop, 1)
+    const input = await laptop.do('invite', '--device')
+    await desk.serve(['join', '-', '--device-name', 'desk'], { input, env })
+    await isHere(desk, 'one.bin')
+    await shipped(desk, 1)
+    // The desk has no recovery kit: it writes for the key, and knows what is there all the same.
+    assert.equal((await contentsOf(desk))?.sent, 0)
+    await add(desk, 'two.bin', randomBytes(2 * MIB))
+    await isHere(laptop, 'two.bin')
+    for (const place of [desk, laptop]) await place.stop()
+    for (const place of [laptop, desk]) await start(place, env)
+    await shipped(desk, 2)
+    await shipped(laptop, 2)
+    const { objects, bytes } = (await contentsOf(laptop)) ?? assert.fail('no contents')
+    // Both may have sent the second one at the same time.
+    assert.ok(objects <= 3 && bytes < 7.1 * MIB, `${objects} objects, ${bytes} bytes`)
+    const verified = await laptop.do('backup', 'verify')
+    assert.match(verified, /contents of files/)
+    for (const place of [laptop, desk]) await place.stop()
   })
 })

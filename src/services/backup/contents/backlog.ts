@@ -16,8 +16,8 @@ export interface Backlog {
   has(root: ContentId): boolean
   /** A file that just came. */
   addFirst(root: Root): void
-  /** What a look has found, instead of what the one before did. */
-  set(roots: readonly Root[]): void
+  /** What a look has found, instead of what the one before did; files of about one size go by their rank. */
+  set(roots: readonly Root[], rank: (root: ContentId) => number): void
   /** Whether a file came after the one that is taken now. */
   readonly hasNew: boolean
   take(): Root | undefined
@@ -49,11 +49,13 @@ export function createBacklog(): Backlog {
       if (fresh.size < MAX_BACKLOG) fresh.set(root.root, root)
       else overflown = true
     },
-    set: (roots) => {
+    set: (roots, rank) => {
       overflown = roots.length > MAX_BACKLOG
-      found = [...roots]
-        .sort((a, b) => a.size - b.size)
+      const order = roots.map((each) => ({ each, size: sizeOf(each), rank: rank(each.root) }))
+      found = order
+        .sort((a, b) => a.size - b.size || a.rank - b.rank)
         .slice(0, MAX_BACKLOG)
+        .map(({ each }) => each)
         .reverse()
       bytes = found.reduce((sum, { size }) => sum + size, 0)
     },
@@ -68,4 +70,9 @@ export function createBacklog(): Backlog {
       return next
     },
   }
+}
+
+/** Doublings. */
+function sizeOf({ size }: Root): number {
+  return Math.floor(Math.log2(size + 1))
 }

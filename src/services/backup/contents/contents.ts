@@ -130,7 +130,7 @@ export function createPlaceContents(
     const more = { stock, wanted, markOf, clock }
     parts = {
       stock,
-      shipping: createShipping({ ...more, content: local.content }),
+      shipping: createShipping({ ...more, content: local.content, device: signer.device }),
       cleaner: createContentsCleaner(more),
     }
     return parts

@@ -70,10 +70,10 @@ export function createContentsOfNode(
       if (ends.length > 0 || back === undefined) return
       stopping = new AbortController()
       ends.push(
+        // What comes from another device that may have sent it is found at the next tick.
         events.on('record:pending', ({ record: { body } }) => {
           if ('root' in body) changed(body.root as ContentId)
         }),
-        events.on('copy:verified', ({ root }) => changed(root as ContentId)),
       )
     },
     tick: () => {

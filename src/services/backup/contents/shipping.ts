@@ -5,9 +5,10 @@
  * Small packs, of files that came one by one, are put together: their files are sent once more, in one pack, and the
  * small ones are not needed then.
  */
-import type { ContentId } from '../../../chain/ids.ts'
-import { fromHex, toHex } from '../../../common/bytes.ts'
+import type { ContentId, DeviceId } from '../../../chain/ids.ts'
+import { fromHex, toHex, utf8 } from '../../../common/bytes.ts'
 import type { Clock } from '../../../common/clock.ts'
+import { sha256 } from '../../../common/crypto.ts'
 import { digestOf } from '../../../common/dag-cbor.ts'
 import { KIB } from '../../../common/limits.ts'
 import { type ContentBlockstore, hashOf } from '../../../storage/blockstore.ts'
@@ -21,7 +22,9 @@ import type { Entries, Stock } from './stock.ts'
 import type { Root, Wanted } from './wanted.ts'
 
 /** Milliseconds after which it is looked up again what stands there: less than what a clean-up waits (clean.ts). */
-const LOOK_AGAIN_MS = 1_800_000
+const LOOK_AGAIN_MS = 600_000
+/** The same before something is sent that may have come from another device, which may have sent it. */
+const LOOK_FIRST_MS = 30_000
 /** Small packs of one size that are put together. */
 const MERGE = 8
 /** Bytes of a pack of the lowest size, at most eight times as many; and those from which on it stays. */
@@ -34,6 +37,8 @@ export interface ShippingComponents {
   readonly content: Pick<ContentBlockstore, 'bytes'>
   readonly markOf: MarkOf
   readonly clock: Clock
+  /** Whose packs they are. */
+  readonly device: DeviceId
 }
 
 export interface Shipping {
@@ -74,6 +79,12 @@ export function createShipping(components: ShippingComponents): Shipping {
   let unlisted: { readonly entries: Entries; readonly recipient: string } | undefined
 
   const markOfRoot = (root: ContentId): Uint8Array => markOf(digestOf(root))
+  /** Another order at each device: two that begin together do not send the same. */
+  const own = new DataView(sha256(utf8(components.device)).buffer).getUint32(0)
+  const rank = (root: ContentId): number => {
+    const mark = markOfRoot(root)
+    return (new DataView(mark.buffer, mark.byteOffset).getUint32(0) ^ own) >>> 0
+  }
   const isThere = (root: ContentId, recipient: string): boolean => {
     const packs = stock.shelf.packsOf(markOfRoot(root))
     return packs?.every((pack) => pack.recipient === recipient && !retired.has(pack.hex)) === true
@@ -86,8 +97,15 @@ export function createShipping(components: ShippingComponents): Shipping {
       root === current?.root ||
       root === paused?.root
     for await (const page of wanted.here(isKnown, signal)) found.push(...page)
-    backlog.set(found)
+    backlog.set(found, rank)
     hasLooked = true
+  }
+  /** Looks what stands there when that is older than so; whether it did. */
+  const refresh = async (olderThanMs: number, signal: AbortSignal): Promise<boolean> => {
+    if (clock.now() - seenAt <= olderThanMs) return false
+    await stock.refresh(signal)
+    seenAt = clock.now()
+    return true
   }
   const next = (recipient: string): Walk | undefined => {
     for (;;) {
@@ -204,14 +222,13 @@ export function createShipping(components: ShippingComponents): Shipping {
     },
     slice: async (recipient, what, signal) => {
       if (what === 'new' && !backlog.hasNew && current?.isNew !== true) return false
-      if (clock.now() - seenAt > LOOK_AGAIN_MS) {
-        await stock.refresh(signal)
-        seenAt = clock.now()
-      }
+      await refresh(LOOK_AGAIN_MS, signal)
       await list(signal)
       if (what !== 'new' && (needsLook || backlog.overflown)) {
         needsLook = false
         await look(recipient, signal)
+        const isNothing = backlog.waiting.files === 0
+        if (!isNothing && (await refresh(LOOK_FIRST_MS, signal))) await look(recipient, signal)
       }
       if (current !== undefined && paused === undefined && backlog.hasNew) {
         paused = current

@@ -264,6 +264,31 @@ describe('contents of files in backups, proven and cleaned up', () => {
     assert.deepEqual((await place.verify(true, signal))?.problems, [])
   })
 
+  it('that two devices have are sent by one; what both sent at once is there twice for an hour', async () => {
+    const laptop = make(destination)
+    const desk = make(destination)
+    await ship(laptop)
+    await ship(desk)
+    await world.add('a.bin', pattern(50_000))
+    await ship(laptop)
+    // The desk has looked before, and has the content some minutes later.
+    world.clock.time += 60_000
+    await ship(desk)
+    assert.deepEqual([desk.state()?.files, desk.state()?.sent], [1, 0])
+    await world.add('b.bin', pattern(60_000, 2))
+    await ship(laptop)
+    await ship(desk)
+    assert.ok((desk.state()?.sent ?? 0) > 60_000, 'at the same moment')
+    assert.equal(packs().length, 3)
+    await laptop.clean(keep(), signal)
+    world.clock.time += UNNAMED_MS
+    await desk.clean(keep(), signal)
+    await laptop.clean(keep(), signal)
+    assert.equal(packs().length, 2)
+    const disk = await world.wiped()
+    assert.equal((await world.bring(disk, make(destination, { disk }))).files, 2)
+  })
+
   it('are not taken for there because a stranger says so', async () => {
     const { root } = await world.add('a.bin', pattern(10_000))
     const user = world.owner.user() ?? assert.fail('no user')
