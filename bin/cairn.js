@@ -11,6 +11,11 @@ const path = require('path')
 const OLDEST = [22, 19]
 /** From here on nothing that is used prints an experimental warning. */
 const QUIET_MAJOR = 24
+/**
+ * Hot code is compiled where it runs. Beside it, V8's own threads take more time for it, and in a first sync on two
+ * cores they take it from the thread that verifies. Also in src/interfaces/cli/node-flags.ts.
+ */
+const FLAGS = ['--no-concurrent-recompilation']
 /** Names the process that started this one only to have a newer Node. */
 const LAUNCHER = 'CAIRN_LAUNCHER_PID'
 
@@ -60,7 +65,7 @@ function startNewer() {
   env[LAUNCHER] = String(process.pid)
   const child = require('child_process').spawn(
     runtime,
-    [__filename].concat(process.argv.slice(2)),
+    FLAGS.concat([__filename], process.argv.slice(2)),
     {
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
       env: env,

@@ -7,6 +7,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { NODE_FLAGS } from '../../src/interfaces/cli/node-flags.ts'
 import { type Client, findNode } from '../../src/interfaces/client/client.ts'
 import { readNodeFile } from '../../src/interfaces/client/node-file.ts'
 
@@ -73,7 +74,7 @@ export async function startRealNode(init: RealNodeInit): Promise<RealNode> {
   const started = performance.now()
   const child = spawn(
     process.execPath,
-    [bundle ? BUNDLE : SOURCE, 'start', '--data-dir', init.dataDir],
+    [...NODE_FLAGS, bundle ? BUNDLE : SOURCE, 'start', '--data-dir', init.dataDir],
     { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnvironment() },
   )
   let log = ''

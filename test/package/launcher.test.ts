@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { NODE_FLAGS } from '../../src/interfaces/cli/node-flags.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/cairn.js', import.meta.url))
 /** Makes a Node take itself for an old one, as far as the launcher asks; not the one that it starts. */
@@ -20,7 +21,7 @@ const PROGRAM = `
     const timer = setInterval(() => {}, 1000)
     process.on('SIGTERM', () => { clearInterval(timer); process.exitCode = 42 })
   }
-  console.log(JSON.stringify({ pid: process.pid, version: process.versions.node, args }))
+  console.log(JSON.stringify({ pid: process.pid, version: process.versions.node, args, flags: process.execArgv }))
   if (args[0] === 'die') process.kill(process.pid, 'SIGKILL')
 `
 
@@ -28,6 +29,7 @@ interface Hello {
   pid: number
   version: string
   args: string[]
+  flags: string[]
 }
 
 describe('launcher', () => {
@@ -86,6 +88,7 @@ describe('launcher', () => {
     ok(said.pid !== child.pid)
     equal(said.version, process.versions.node)
     deepEqual(said.args, ['exit', '7', '--flag', 'two words'])
+    deepEqual(said.flags, NODE_FLAGS)
     equal(code, 7)
   })
 

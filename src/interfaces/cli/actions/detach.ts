@@ -10,6 +10,7 @@ import { interfaceError } from '../../errors.ts'
 import { backupSecretAsker } from '../backup-options.ts'
 import { Done } from '../done.ts'
 import { fields } from '../format.ts'
+import { NODE_FLAGS } from '../node-flags.ts'
 import type { Given, Question, Wants } from '../parent.ts'
 import { passphraseForStart } from '../passphrase.ts'
 import type { Options } from '../register.ts'
@@ -54,7 +55,11 @@ export async function startDetached(
   }
   const child = spawn(
     process.execPath,
-    [...process.execArgv, script, ...args.filter((arg) => arg !== '--detach')],
+    [
+      ...new Set([...process.execArgv, ...NODE_FLAGS]),
+      script,
+      ...args.filter((arg) => arg !== '--detach'),
+    ],
     {
       detached: true,
       stdio: ['ignore', output, output, 'ipc'],
