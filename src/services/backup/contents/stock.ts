@@ -123,8 +123,11 @@ export function createStock(
     let isWhole = true
     const isNew = ({ name }: StoredObject): boolean =>
       isListName(name) && !lists.has(name) && !unreadable.has(name)
-    await forEach(listed.filter(isNew), async ({ name }) => {
+    await forEach(listed.filter(isNew), async ({ name, size }) => {
       try {
+        if (size > MAX_LIST_BYTES) {
+          throw contentsError('CONTENTS_UNREADABLE', { name, why: 'it is larger than any list' })
+        }
         lists.set(name, readList(await destination.get(name, signal, MAX_LIST_BYTES), name))
       } catch (error) {
         signal.throwIfAborted()

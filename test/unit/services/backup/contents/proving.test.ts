@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { deviceKeyOf } from '../../../../../src/chain/ids.ts'
 import { signEd25519 } from '../../../../../src/common/crypto.ts'
+import { MIB } from '../../../../../src/common/limits.ts'
 import { UNNAMED_MS } from '../../../../../src/services/backup/contents/clean.ts'
 import type { PlaceContents } from '../../../../../src/services/backup/contents/contents.ts'
 import { readList, signList } from '../../../../../src/services/backup/contents/list.ts'
@@ -333,6 +334,16 @@ describe('contents of files in backups, proven and cleaned up', () => {
     assert.throws(() => readList(good.bytes.subarray(1), good.list.object), {
       code: 'CONTENTS_UNREADABLE',
     })
+  })
+
+  it('go on beside a list that is larger than any', async () => {
+    const huge = `contents/${world.owner.user()}/${'0'.repeat(64)}.contents`
+    await destination.put(huge, new Uint8Array(17 * MIB), { signal })
+    await world.add('a.txt', Buffer.from('a'))
+    const place = make(destination)
+    await ship(place)
+    assert.deepEqual([place.state()?.files, place.state()?.lastError], [1, undefined])
+    assert.ok(!destination.gets.includes(huge))
   })
 
   it('are opened and compared with what their list says of them', async () => {
