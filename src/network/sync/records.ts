@@ -1,5 +1,6 @@
 /** The last part of a run: records that the peer knows and this node does not, pending ones before all. */
 import { decodeRecord } from '../../chain/codec.ts'
+import type { DeviceId, RecordId } from '../../chain/ids.ts'
 import { networkError } from '../errors.ts'
 import type { DeviceHead, SyncChain } from './chain.ts'
 import { MAX_LOCATOR_IDS, MAX_WANTS } from './messages.ts'
@@ -25,10 +26,14 @@ export async function syncRecords(
   let withheld = 0
   for (let request = 0; missing.length > 0 && request < MAX_REQUESTS_PER_RUN; request += 1) {
     const batch = missing.slice(0, MAX_WANTS)
-    const wants = batch.map(({ id, device }) => ({
-      head: id,
-      have: chain.recordLocator(device).slice(0, MAX_LOCATOR_IDS),
-    }))
+    // Once for each device: one that wrote thousands of records at one place has as many heads.
+    const locators = new Map<DeviceId, readonly RecordId[]>()
+    const haveOf = (device: DeviceId): readonly RecordId[] => {
+      const known = locators.get(device) ?? chain.recordLocator(device).slice(0, MAX_LOCATOR_IDS)
+      locators.set(device, known)
+      return known
+    }
+    const wants = batch.map(({ id, device }) => ({ head: id, have: haveOf(device) }))
     const records = await peer.records(wants, signal)
     const { accepted } =
       records.length === 0 ? { accepted: 0 } : await chain.acceptRecords(records, peer.id)

@@ -42,4 +42,37 @@ describe('sync: records that are given and not taken', () => {
     assert.equal(requests, 2)
     assert.ok(theirs[1]?.every(({ bytes }) => have.has(cidOf(bytes))))
   })
+
+  it('many heads of one device cost one look at what is here of it', async () => {
+    const by = writer(1)
+    const admission = write(by, userCreate('x'))
+    const twins = Array.from({ length: 300 }, (_, at) =>
+      write(by, fileAdd(`twin ${at}`), { after: admission }),
+    )
+    const have = new Set<string>([admission.id])
+    let looks = 0
+    const chain: Pick<SyncChain, 'hasRecord' | 'recordLocator' | 'acceptRecords'> = {
+      hasRecord: (id) => have.has(id),
+      recordLocator: () => {
+        looks += 1
+        return [admission.id]
+      },
+      acceptRecords: async (records) => {
+        for (const bytes of records) have.add(cidOf(bytes))
+        return { accepted: records.length }
+      },
+    }
+    let requests = 0
+    const peer: Pick<SyncPeer, 'id' | 'heads' | 'records'> = {
+      id: writer(3).device,
+      heads: async () => ({ heads: twins, more: false }),
+      records: async (wants) => {
+        requests += 1
+        return wants.flatMap(({ head }) => twins.find(({ id }) => id === head)?.bytes ?? [])
+      },
+    }
+    const { signal } = new AbortController()
+    assert.equal(await syncRecords(peer as SyncPeer, chain as SyncChain, signal), 300)
+    assert.equal(looks, requests)
+  })
 })
