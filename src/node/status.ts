@@ -134,6 +134,7 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
   return {
     status: async () => {
       const { used, ...files } = await fileFigures()
+      await explorer.chain.counted()
       return {
         version: init.version,
         startedAt,

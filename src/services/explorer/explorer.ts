@@ -30,7 +30,9 @@ import type {
 
 export interface Explorer {
   readonly chain: {
+    /** Its counts of records are of now after `counted`, and of a moment ago without. */
     summary(): ChainSummary
+    counted(): Promise<void>
     /** Newest first, from `below` (exclusive height) down. */
     blocks(query: { readonly limit: number; readonly below?: number }): Page<BlockSummary>
     /** By id, an unambiguous beginning of one, or a height in decimal. @throws BLOCK_NOT_FOUND */
@@ -122,6 +124,7 @@ export function createExplorer(
 
   return {
     chain: {
+      counted: counts.ready,
       summary: () => {
         const tip = store.tip()
         const { records, waiting, stranded } = counts.get()

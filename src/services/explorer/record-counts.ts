@@ -14,12 +14,21 @@ import type { NodeEvents } from '../events.ts'
 
 /** Pending records that one turn classifies: some ten milliseconds. */
 const SLICE = 256
+/** Counts that a new tip made void, after which whoever waits takes what there is. */
+const MAX_TRIES = 3
 
 export interface RecordFigures {
   /** In the chain. */
   readonly records: number
   readonly waiting: number
   readonly stranded: number
+}
+
+export interface RecordCounts {
+  /** What is known; where it is out of date a count begins, and few are counted at once. */
+  get(): RecordFigures
+  /** Resolves when `get` gives figures of now; under a flood of records and blocks, of a moment ago. */
+  ready(): Promise<void>
 }
 
 export function createRecordCounts(
@@ -32,7 +41,7 @@ export function createRecordCounts(
     readonly clock: Pick<Clock, 'after'>
   },
   init: { readonly params: NetworkParams },
-): { get(): RecordFigures } {
+): RecordCounts {
   const { store, events, clock } = components
   let figures: RecordFigures | undefined
   let stale = true
@@ -60,9 +69,15 @@ export function createRecordCounts(
     walk = undefined
     return true
   }
+  const waiters = new Set<() => void>()
   const goOn = (at: NonNullable<typeof walk>): void => {
     clock.after(0, () => {
-      if (walk === at && !step(at)) goOn(at)
+      if (walk === at && !step(at)) {
+        goOn(at)
+        return
+      }
+      for (const wake of waiters) wake()
+      waiters.clear()
     })
   }
 
@@ -86,17 +101,25 @@ export function createRecordCounts(
     }
   })
 
+  const get = (): RecordFigures => {
+    if (!stale && figures !== undefined) return figures
+    if (walk === undefined) {
+      walk = { waiting: 0, stranded: 0, cursor: undefined }
+      const begun = walk
+      if (!step(begun)) goOn(begun)
+    }
+    return (
+      figures ?? { records: store.recordCount() - store.pendingCount(), waiting: 0, stranded: 0 }
+    )
+  }
   return {
-    get: () => {
-      if (!stale && figures !== undefined) return figures
-      if (walk === undefined) {
-        walk = { waiting: 0, stranded: 0, cursor: undefined }
-        const begun = walk
-        if (!step(begun)) goOn(begun)
+    get,
+    ready: async () => {
+      for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+        get()
+        if (!stale) return
+        await new Promise<void>((resolve) => void waiters.add(resolve))
       }
-      return (
-        figures ?? { records: store.recordCount() - store.pendingCount(), waiting: 0, stranded: 0 }
-      )
     },
   }
 }

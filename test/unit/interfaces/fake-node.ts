@@ -271,6 +271,7 @@ export function createFakeNode() {
     keys: { protected: false, protect: never },
     certificates: { of: async (version) => Buffer.from(`<html>${version}`) },
     chain: {
+      counted: async () => {},
       summary: () => ({
         network: 'bafynet',
         height: 3,

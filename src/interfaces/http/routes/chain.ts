@@ -22,7 +22,10 @@ export function chainRoutes({
       summary: 'The best chain at a glance',
       reply: 'Chain',
       gives: 'the summary',
-      handle: () => ok(chain.summary()),
+      handle: async () => {
+        await chain.counted()
+        return ok(chain.summary())
+      },
     }),
     route('GET', '/api/v1/chain/blocks', {
       summary: 'Blocks of the best chain, newest first',

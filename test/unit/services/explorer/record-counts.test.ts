@@ -65,7 +65,9 @@ describe('how many records there are', () => {
     assert.ok(looks() <= 256, `${looks()} records in one turn`)
     add(write(first, fileAdd('before')))
     add(write(last, fileAdd('behind')))
+    const ready = counts.ready()
     await clock.advance(10)
+    await ready
     assert.equal(counts.get().waiting, 2005)
     assert.ok(looks() <= 2100, `${looks()} records`)
   })
