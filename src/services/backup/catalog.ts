@@ -3,7 +3,7 @@ import { equalBytes } from '../../common/bytes.ts'
 import { sha256 } from '../../common/crypto.ts'
 import { codeOf, messageOf } from '../../common/errors.ts'
 import { MIB } from '../../common/limits.ts'
-import type { Destination } from './destination.ts'
+import type { Destination, StoredObject } from './destination.ts'
 import { backupError } from './errors.ts'
 import {
   MAX_MANIFEST_BYTES,
@@ -15,7 +15,7 @@ import {
   type SegmentEntry,
 } from './manifest.ts'
 
-/** Manifests of one destination that are looked at, the newest: more than retention leaves. */
+/** Manifests of one destination that are looked at. */
 export const MAX_MANIFESTS = 4096
 /** Objects that are asked for at a time. */
 const AT_ONCE = 8
@@ -37,16 +37,22 @@ export interface Problem {
 }
 
 export interface Catalog {
+  /** All objects that there are. */
+  readonly objects: readonly StoredObject[]
   /** Names of all manifests that there are, read or not. */
   readonly names: readonly string[]
+  /** Manifests that were wanted and are too many to be read. */
+  readonly unread: number
   readonly backups: readonly CatalogEntry[]
   readonly problems: readonly Problem[]
 }
 
 /**
- * Reads the manifests of a destination. A manifest that cannot be read is a problem, not an error.
+ * Reads the manifests of a destination. A manifest that cannot be read is a problem, not an error. Of too many the
+ * newest of each device are read, so that no device's pushes those of another out.
  *
  * @param newest - how many of each device are read; default: all
+ * @param isWanted - whether the manifests in a folder are; default: all
  * @throws the errors of destinations, when it cannot be listed
  */
 export async function readCatalog(
@@ -54,16 +60,30 @@ export async function readCatalog(
   {
     prefix,
     newest = MAX_MANIFESTS,
+    isWanted = () => true,
     signal,
-  }: { readonly prefix: string; readonly newest?: number; readonly signal: AbortSignal },
+  }: {
+    readonly prefix: string
+    readonly newest?: number
+    readonly isWanted?: (folder: string) => boolean
+    readonly signal: AbortSignal
+  },
 ): Promise<Catalog> {
-  const listed = await destination.list(prefix, signal)
-  const names = listed.map(({ name }) => name).filter((name) => manifestNumber(name) !== undefined)
-  const folders = Map.groupBy(names, (name) => name.slice(0, name.lastIndexOf('/')))
-  const wanted = [...folders.values()]
+  const objects = await destination.list(prefix, signal)
+  const names = objects.map(({ name }) => name).filter((name) => manifestNumber(name) !== undefined)
+  const folders = Map.groupBy(names, (name) => name.slice(0, name.lastIndexOf('/') + 1))
+  const ranked = [...folders]
+    .filter(([folder]) => isWanted(folder))
     // Their names begin with their numbers.
-    .flatMap((folder) => folder.sort().slice(-newest))
-    .slice(-MAX_MANIFESTS)
+    .flatMap(([_, folder]) =>
+      folder
+        .sort()
+        .reverse()
+        .slice(0, newest)
+        .map((name, rank) => ({ name, rank })),
+    )
+    .sort((a, b) => a.rank - b.rank)
+  const wanted = ranked.slice(0, MAX_MANIFESTS).map(({ name }) => name)
   const backups: CatalogEntry[] = []
   const problems: Problem[] = []
   await forEach(wanted, async (name) => {
@@ -76,7 +96,7 @@ export async function readCatalog(
       problems.push(problemOf(destination, name, error))
     }
   })
-  return { names, backups, problems }
+  return { objects, names, unread: ranked.length - wanted.length, backups, problems }
 }
 
 export function problemOf(destination: Destination, object: string, error: unknown): Problem {

@@ -87,6 +87,9 @@ export const BACKUP_ERRORS = {
   BACKUP_MOVING: {
     says: 'The chain changed again and again while it was backed up. It is tried again by itself.',
   },
+  BACKUP_INTERRUPTED: {
+    says: 'This computer slept, or its clock was changed, while a backup was written. It is written again by itself.',
+  },
   BACKUP_NO_RECIPIENT: {
     says: 'This device does not know for whom backups are encrypted. Start the device of yours that has the recovery kit: it tells the others by itself.',
   },

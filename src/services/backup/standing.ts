@@ -17,11 +17,13 @@ import { newestFirst, readCatalog, readSegmentList } from './catalog.ts'
 import type { Destination } from './destination.ts'
 import type { BackupKey } from './keys.ts'
 import { type Kept, sealedCount } from './lineage.ts'
-import { folderOf, type Manifest, manifestNumber, type ObjectRef } from './manifest.ts'
+import { folderOf, type Manifest, manifestNumber, type ObjectRef, segmentName } from './manifest.ts'
 import { MAX_PERSON_BYTES, openPerson, type Person } from './person.ts'
 
 /** Manifests of each device that are looked at: the newest, and some before it if it is damaged. */
 const NEWEST = 3
+/** No number of full segments: their list names some that are gone, and is written anew. */
+const CUT = -1
 
 /** Whose backups these are. */
 export interface Owner {
@@ -47,6 +49,8 @@ export interface Standing {
   readonly number: number
   readonly previous: ObjectRef | null
   readonly entries: readonly Kept[]
+  /** Whether `entries` are those of the last backup of this program. */
+  readonly isContinued: boolean
   readonly sealed: ObjectRef | null
   readonly sealedEntries: number
   readonly person: ObjectRef | null
@@ -69,16 +73,21 @@ export async function loadStanding(
     device,
     user,
     full,
+    last: known,
+    standing: before,
     signal,
   }: {
     readonly device: Uint8Array
     readonly user: UserId
     readonly full: boolean
+    /** The object of the last backup of this program, and what stood there then. */
+    readonly last: string | undefined
+    readonly standing: Standing | undefined
     readonly signal: AbortSignal
   },
 ): Promise<Standing> {
   const { store, destination, owner, logger } = components
-  const { names, backups } = await readCatalog(destination, {
+  const { objects, names, backups } = await readCatalog(destination, {
     prefix: `${owner.network}/`,
     newest: NEWEST,
     signal,
@@ -102,20 +111,38 @@ export async function loadStanding(
     },
   )
   const last = mine[0]?.manifest
+  const sizes = new Map(objects.map(({ name, size }) => [name, size]))
+  const said = withPerson?.recipient === recipient ? (withPerson?.person ?? null) : null
+  const person = said !== null && sizes.get(said.name) === said.size ? said : null
   const start = {
     number: nextNumber(names, folderOf({ network: owner.network, device })),
     previous: last === undefined ? null : refOf(last),
-    person: withPerson?.recipient === recipient ? (withPerson?.person ?? null) : null,
-    personHash: undefined,
+    person,
+    personHash: person?.name === before?.person?.name ? before?.personHash : undefined,
     inherited,
     recipient,
   }
-  const nothing = { ...start, entries: [], sealed: null, sealedEntries: 0 }
+  if (known !== undefined && !names.includes(known)) {
+    const fields = { destination: destination.name, object: known }
+    logger.error(
+      'The newest backup is gone: somebody removed it, or put an older state there',
+      fields,
+    )
+  }
+  const nothing = { ...start, entries: [], isContinued: false, sealed: null, sealedEntries: 0 }
   if (last === undefined || last.recipient !== recipient || full) return nothing
   try {
     const list = await readSegmentList(destination, last, signal)
-    const entries = list.map((entry) => ({ entry, carried: undefined }))
-    return { ...start, entries, sealed: last.sealed, sealedEntries: sealedCount(entries) }
+    const gone = list.findIndex((entry) => sizes.get(segmentName(last, entry)) !== entry.size)
+    if (gone >= 0) {
+      const fields = { destination: destination.name, objects: list.length - gone }
+      logger.error('Parts of the last backup are gone; they are written anew', fields)
+    }
+    const there = gone < 0 ? list : list.slice(0, gone)
+    const entries = there.map((entry) => ({ entry, carried: undefined }))
+    const sealedEntries = gone < 0 ? sealedCount(entries) : CUT
+    const isContinued = gone < 0 && last.object === known
+    return { ...start, entries, isContinued, sealed: last.sealed, sealedEntries }
   } catch (error) {
     signal.throwIfAborted()
     logger.warn('The last backup is damaged; a full one is written', {

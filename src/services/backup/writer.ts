@@ -14,7 +14,6 @@ import type { ChainStore } from '../../storage/chain-store.ts'
 import type { Signer } from '../chain/own-records.ts'
 import type { Destination } from './destination.ts'
 import { backupError } from './errors.ts'
-import { placeToKeep } from './ipfs-place.ts'
 import { type Kept, type PendingRecord, partsOf, planSave, sealedCount } from './lineage.ts'
 import {
   encodeIndex,
@@ -27,6 +26,7 @@ import {
 } from './manifest.ts'
 import { packPerson } from './person.ts'
 import { personToSave } from './person-to-save.ts'
+import { type Place, putObject } from './putting.ts'
 import { packSegment } from './segment.ts'
 import { loadStanding, type Owner, type Standing } from './standing.ts'
 
@@ -34,9 +34,11 @@ import { loadStanding, type Owner, type Standing } from './standing.ts'
 const MAX_FRESH = 10_000
 /**
  * Milliseconds after which what stands at the destination is looked up again before it is continued: another node may
- * have cleaned up there. Less than what a cleaner waits: retention.ts.
+ * have cleaned up there, or somebody emptied it. Less than what a cleaner waits: retention.ts.
  */
 const LOOK_AGAIN_MS = 1_800_000
+/** Milliseconds after which a save is named by a manifest as far as it is: cleaners leave it alone, and no more is lost. */
+const PART_MS = 600_000
 /** Times that a save begins anew because the chain changed its mind in the middle. */
 const MAX_TRIES = 3
 
@@ -71,7 +73,7 @@ export interface Saved {
   readonly size: number
   readonly segments: number
   /** Where IPFS has the manifest, and what shows it in a browser. */
-  readonly place?: { readonly cid: string; readonly link: string }
+  readonly place?: Place
 }
 
 export interface BackupWriter {
@@ -100,34 +102,11 @@ export function createWriter(
   let seenAt = 0
   /** The number of the last manifest that was sent, whether it arrived or not. */
   let sent = -1
+  /** The object of the last manifest that arrived. */
+  let last: string | undefined
   /** What the last manifest of this program says of the slot, hex. */
   let slotSaved: string | null | undefined
   let fresh: Map<RecordId, PendingRecord> | undefined
-  /** Where the last object went, on IPFS. */
-  let newest: Saved['place']
-
-  const put = async (
-    name: string,
-    bytes: Uint8Array,
-    { signal, by }: SaveOptions,
-    label?: string,
-  ): Promise<ObjectRef> => {
-    let at: string | undefined
-    newest = undefined
-    const onPlace = (cid: string, link: string): void => {
-      at = cid
-      newest = { cid, link }
-    }
-    await destination.put(name, bytes, {
-      signal,
-      onPlace,
-      ...(by === undefined ? {} : { by }),
-      ...(label === undefined ? {} : { label }),
-    })
-    const digest = sha256(bytes)
-    return { name, sha256: digest, size: bytes.length, ...placeToKeep(at, digest) }
-  }
-
   const savePerson = async (
     at: Standing,
     user: UserId,
@@ -140,7 +119,8 @@ export function createWriter(
     if (personHash === at.personHash) return at
     const packed = await packPerson(encoded, recipient)
     const name = `${folderOf(place)}${toHex(sha256(packed))}.person.age`
-    return { person: await put(name, packed, options), personHash }
+    const { ref } = await putObject(destination, { name, bytes: packed }, options)
+    return { person: ref, personHash }
   }
 
   const saveOnce = async (
@@ -151,8 +131,11 @@ export function createWriter(
       taken,
     }: { user: UserId; recipient: string; taken: readonly PendingRecord[] | undefined },
     options: SaveOptions,
-  ): Promise<{ saved: Saved; next: Standing } | 'nothing' | 'moved'> => {
+  ): Promise<
+    { saved: Saved; next: Standing; isWhole: boolean } | 'nothing' | 'moved' | 'slept'
+  > => {
     const { signal } = options
+    const begun = clock.now()
     const plan = planSave(store, at.entries, taken)
     const person = await savePerson(at, user, recipient, options)
     const slot = await options.slotOf?.(recipient)
@@ -165,28 +148,34 @@ export function createWriter(
     const entries: Kept[] = [...(plan?.kept ?? at.entries)]
     const before = entries.length
     let written = 0
+    let isWhole = true
     for await (const part of plan === undefined ? [] : partsOf(store, plan, clock, signal)) {
       const { content, carried, about } = part
+      isWhole = written === 0 || clock.now() - begun < PART_MS
+      if (!isWhole) break
       const bytes = await packSegment(content, { root: about.tip, recipient })
       const name = segmentName(place, { sha256: sha256(bytes) })
-      const { name: _, ...ref } = await put(name, bytes, options, options.name)
+      const stored = await putObject(destination, { name, bytes, label: options.name }, options)
+      const { name: _, ...ref } = stored.ref
       written += bytes.length
       entries.push({ entry: { ...about, ...ref }, carried })
     }
-    const last = entries.at(-1)?.entry
-    const tip = store.idAt(last?.to ?? 0)
+    const end = entries.at(-1)?.entry
+    const tip = store.idAt(end?.to ?? 0)
     const chainwork = tip === undefined ? undefined : store.block(tip)?.chainwork
     const moved = entries.some(({ entry }) => store.idAt(entry.to) !== entry.tip)
     if (moved || tip === undefined || chainwork === undefined) return 'moved'
-    const height = last?.to ?? 0
+    const height = end?.to ?? 0
 
     const full = sealedCount(entries)
     let { sealed } = at
     if (full !== at.sealedEntries || full > before) {
       const index = encodeIndex(entries.slice(0, full).map(({ entry }) => entry))
       const name = `${folderOf(place)}${toHex(sha256(index))}.index`
-      sealed = full === 0 ? null : await put(name, index, options)
+      const stored = full === 0 ? null : putObject(destination, { name, bytes: index }, options)
+      sealed = (await stored)?.ref ?? null
     }
+    if (clock.now() - begun > LOOK_AGAIN_MS) return 'slept'
     const admission = store.recordsAt(signer.device, 0)[0]?.record
     assert(admission !== undefined, 'a device with a user has a first record')
     const manifest = signManifest(
@@ -199,7 +188,7 @@ export function createWriter(
         previous: at.previous,
         time: clock.now(),
         name: options.name,
-        manual: options.manual ? 1 : 0,
+        manual: options.manual && isWhole ? 1 : 0,
         tip,
         height,
         chainwork: workBytes(chainwork),
@@ -213,7 +202,9 @@ export function createWriter(
     )
     const label = `${options.name}: ${height} blocks`
     sent = at.number
-    const previous = await put(manifest.object, manifest.bytes, options, label)
+    const { object, bytes } = manifest
+    const stored = await putObject(destination, { name: object, bytes, label }, options)
+    last = object
     slotSaved = slotHash
     written += manifest.bytes.length
     const size = entries.reduce((sum, { entry }) => sum + entry.size, manifest.bytes.length)
@@ -227,17 +218,18 @@ export function createWriter(
         written,
         size,
         segments: entries.length,
-        ...(newest === undefined ? {} : { place: newest }),
+        ...(stored.place === undefined ? {} : { place: stored.place }),
       },
       next: {
         ...at,
         ...person,
-        previous,
+        previous: stored.ref,
         number: at.number + 1,
         entries,
         sealed,
         sealedEntries: full,
       },
+      isWhole,
     }
   }
 
@@ -256,13 +248,13 @@ export function createWriter(
         standing = undefined
         fresh = undefined
       }
-      if (clock.now() - seenAt > LOOK_AGAIN_MS) standing = undefined
-      if (standing === undefined) {
+      if (standing === undefined || clock.now() - seenAt > LOOK_AGAIN_MS) {
         standing = await loadStanding(
           { store, destination, owner, logger },
-          { device, user, full: options.full === true, signal: options.signal },
+          { device, user, full: options.full === true, last, standing, signal: options.signal },
         )
-        if (standing.entries.length === 0) fresh = undefined
+        if (!standing.isContinued) fresh = undefined
+        standing = { ...standing, number: Math.max(standing.number, sent + 1) }
         seenAt = clock.now()
       }
       const { recipient } = standing
@@ -270,6 +262,7 @@ export function createWriter(
         standing = undefined
         throw backupError('BACKUP_NO_RECIPIENT', { destination: destination.name })
       }
+      let saved: Saved | undefined
       for (let tries = 0; tries < MAX_TRIES; tries++) {
         const taken = fresh === undefined ? undefined : [...fresh.values()]
         fresh = new Map()
@@ -285,11 +278,18 @@ export function createWriter(
           if (sent === standing.number) standing = { ...standing, number: sent + 1 }
           throw error
         }
-        if (result === 'nothing') return undefined
+        if (result === 'nothing') return saved
+        if (result === 'slept') {
+          // Who cleans up there may have taken what no manifest named.
+          standing = undefined
+          fresh = undefined
+          throw backupError('BACKUP_INTERRUPTED')
+        }
         if (result !== 'moved') {
           standing = result.next
-          seenAt = clock.now()
-          return result.saved
+          saved = result.saved
+          if (result.isWhole) return saved
+          tries = -1
         }
         fresh = undefined
       }
