@@ -18,8 +18,11 @@ import { folderOf, type Manifest } from './manifest.ts'
 import { MAX_PERSON_BYTES, openPerson, type Person } from './person.ts'
 import { openAnySlot } from './slots.ts'
 
-/** Objects that say who the user is, of one user, that are tried. */
-const MAX_PERSONS = 32
+/**
+ * Objects that say who the user is, of one user, that are tried: whoever can write there can put some before the real
+ * one, and each costs no more than its manifest did.
+ */
+const MAX_PERSONS = 4096
 /** Networks that an error names. */
 const MAX_NAMED = 3
 

@@ -3,7 +3,13 @@
  * readable without a key and signed by a device; names of objects follow from it, so that nothing is overwritten.
  */
 import { decodeRecord, isAdmission, verifyRecord } from '../../chain/codec.ts'
-import { type BlockId, deviceIdOf, type NetworkId, type UserId } from '../../chain/ids.ts'
+import {
+  type BlockId,
+  type DeviceId,
+  deviceIdOf,
+  type NetworkId,
+  type UserId,
+} from '../../chain/ids.ts'
 import { chainworkFromBytes, chainworkToBytes } from '../../chain/pow.ts'
 import { concatBytes, utf8 } from '../../common/bytes.ts'
 import {
@@ -208,6 +214,11 @@ export function manifestTime(object: string): number {
 /** Where a device keeps its objects of a network. */
 export function folderOf(about: Pick<UnsignedManifest, 'network' | 'device'>): string {
   return `${about.network}/${deviceIdOf(about.device)}/`
+}
+
+/** Whose folder it is. */
+export function deviceOf(folder: string): DeviceId {
+  return (folder.split('/')[1] ?? '') as DeviceId
 }
 
 function manifestName(unsigned: UnsignedManifest, encoded: Uint8Array): string {

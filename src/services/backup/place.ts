@@ -5,6 +5,7 @@
  * does not own: when it happens (backups.ts)
  */
 import type { NetworkParams } from '../../chain/params.ts'
+import { readDevice } from '../../chain/state/devices.ts'
 import type { Clock } from '../../common/clock.ts'
 import type { Logger } from '../../common/logger.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
@@ -105,7 +106,12 @@ export function createPlace(
   const policy = init.retention?.[destination.name] ?? DEFAULT_RETENTION[destination.kind]
   const cleaner = createCleaner(
     { destination, clock },
-    { network: owner.network, user: owner.user, policy },
+    {
+      network: owner.network,
+      user: owner.user,
+      policy,
+      userOf: (device) => readDevice(store.state, device)?.user,
+    },
   )
   const { onSaved } = init
   const { key } = owner

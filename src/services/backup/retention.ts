@@ -6,12 +6,13 @@
  * no manifest names is removed only when it was found so an hour before too: a node that continues an old backup
  * looks again at what is there after half an hour (writer.ts), so two nodes may clean up together.
  */
-import type { NetworkId, UserId } from '../../chain/ids.ts'
+import { type DeviceId, deviceIdOf, type NetworkId, type UserId } from '../../chain/ids.ts'
 import type { Clock } from '../../common/clock.ts'
+import { codeOf } from '../../common/errors.ts'
 import { type CatalogEntry, newestFirst, readCatalog, readSegmentList } from './catalog.ts'
-import type { Destination, DestinationKind } from './destination.ts'
+import type { Destination, DestinationKind, StoredObject } from './destination.ts'
 import { isDrillNotice } from './drill-notice.ts'
-import { folderOf, type Manifest, manifestNumber, segmentName } from './manifest.ts'
+import { deviceOf, folderOf, type Manifest, manifestNumber, segmentName } from './manifest.ts'
 
 /** A backup is kept when one of these wants it. */
 export interface RetentionPolicy {
@@ -37,14 +38,17 @@ const RECENT_MS = 600_000
 export const ORPHAN_MS = 3_600_000
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
+/** Why a list of full segments will not be read another time. */
+const LOST: ReadonlySet<string> = new Set(['OBJECT_NOT_FOUND', 'BACKUP_DAMAGED'])
 /** Objects without a manifest that are remembered. */
 const MAX_ORPHANS = 100_000
 
 /** What retention looks at. */
-export type Kept = Pick<
-  Manifest,
-  'object' | 'time' | 'manual' | 'work' | 'number' | 'network' | 'device'
->
+export interface Kept
+  extends Pick<Manifest, 'object' | 'time' | 'manual' | 'work' | 'number' | 'network' | 'device'> {
+  /** When the destination got it, milliseconds UTC: of whoever wrote it with a clock that was behind, it says more. */
+  readonly stored?: number | undefined
+}
 
 /** The backups that stay, by the names of their objects. @param verified - the newest one that was verified */
 export function keptBy(
@@ -64,8 +68,8 @@ export function keptBy(
   }
   const best = byTime.toSorted((a, b) => (a.work === b.work ? 0 : a.work > b.work ? -1 : 1))[0]
   if (best !== undefined) kept.add(best.object)
-  for (const [index, { object, time, manual, ...rest }] of byTime.entries()) {
-    const age = now - time
+  for (const [index, { object, time, manual, stored = time, ...rest }] of byTime.entries()) {
+    const age = now - Math.max(time, stored)
     const hour = Math.floor(time / HOUR_MS)
     const lastOfHour = !hours.has(hour)
     hours.add(hour)
@@ -111,17 +115,46 @@ export function createCleaner(
     readonly network: NetworkId
     readonly user: () => UserId | undefined
     readonly policy: RetentionPolicy
+    /** Whose a device is; undefined: the chain here does not know it. */
+    readonly userOf?: (device: DeviceId) => UserId | undefined
   },
 ): Cleaner {
   const { destination, clock } = components
+  const { userOf = () => undefined } = init
   /** When an object was first found without a manifest. */
   const orphans = new Map<string, number>()
   let lastKept: KeptBackups | undefined
 
-  const namesOf = async ({ manifest }: CatalogEntry, signal: AbortSignal): Promise<string[]> => {
+  /** What a manifest names; of segments undefined where the list of full ones is damaged or gone. */
+  const namesOf = async ({ manifest }: CatalogEntry, signal: AbortSignal) => {
     const refs = [manifest.person, manifest.sealed].flatMap((ref) => (ref === null ? [] : ref.name))
-    const list = await readSegmentList(destination, manifest, signal)
-    return [manifest.object, ...refs, ...list.map((entry) => segmentName(manifest, entry))]
+    const list = await readSegmentList(destination, manifest, signal).catch((error: unknown) => {
+      if (LOST.has(codeOf(error))) return undefined
+      throw error
+    })
+    return { refs, segments: list?.map((entry) => segmentName(manifest, entry)) }
+  }
+
+  /**
+   * Whoever can write there can say that a backup is the user's, newer and with more work: what devices write that the
+   * chain does not know pushes nothing out. Nor does a clock that is ahead: the destination's own says how late it is.
+   */
+  const keptOf = (
+    manifests: readonly Manifest[],
+    objects: readonly StoredObject[],
+    verified: string | undefined,
+  ): ReadonlySet<string> => {
+    const times = new Map(objects.map(({ name, stored }) => [name, stored]))
+    const latest = objects.reduce((last, { stored }) => Math.max(last, stored), 0)
+    const now = Math.min(clock.now(), latest + HOUR_MS)
+    const isKnown = ({ device }: Manifest): boolean => userOf(deviceIdOf(device)) !== undefined
+    const groups = [manifests.filter(isKnown), manifests.filter((each) => !isKnown(each))]
+    return new Set(
+      groups.flatMap((group) => {
+        const all = group.map((each) => ({ ...each, stored: times.get(each.object) }))
+        return [...keptBy(init.policy, all, { now, verified })]
+      }),
+    )
   }
 
   return {
@@ -134,11 +167,17 @@ export function createCleaner(
       const prefix = `${init.network}/`
       // The list before the manifests: what is written in between is in neither or in both.
       const objects = await destination.list(prefix, signal)
-      const { backups, problems } = await readCatalog(destination, { prefix, signal })
-      const mine = backups.filter(({ manifest }) => manifest.user === init.user())
+      const user = init.user()
+      const { backups, problems, unread } = await readCatalog(destination, {
+        prefix,
+        // A device's objects are in its own folder, and named by its own manifests.
+        isWanted: (folder) => [undefined, user].includes(userOf(deviceOf(folder))),
+        signal,
+      })
+      const mine = backups.filter(({ manifest }) => manifest.user === user)
       const manifests = mine.map(({ manifest }) => manifest)
-      const kept = keptBy(init.policy, manifests, { now: clock.now(), verified })
-      const left: CatalogEntry[] = backups.filter(({ manifest }) => manifest.user !== init.user())
+      const kept = keptOf(manifests, objects, verified)
+      const left: CatalogEntry[] = backups.filter(({ manifest }) => manifest.user !== user)
       let removed = 0
       for (const entry of mine.sort(newestFirst).reverse()) {
         if (kept.has(entry.manifest.object)) left.push(entry)
@@ -148,7 +187,8 @@ export function createCleaner(
         }
       }
       const done = { backups: removed, objects: 0, kept: kept.size }
-      // What cannot be read may name anything.
+      // What cannot be read, or was not, may name anything.
+      if (unread > 0) return done
       if (problems.some(({ code }) => code !== 'BACKUP_MANIFEST' && code !== 'BACKUP_FORGED')) {
         return done
       }
@@ -160,8 +200,12 @@ export function createCleaner(
         }
       }
       const named = new Set<string>()
-      for (const entry of left) for (const name of await namesOf(entry, signal)) named.add(name)
       const mineFolders = new Set(manifests.map(folderOf))
+      for (const entry of left) {
+        const { refs, segments } = await namesOf(entry, signal)
+        for (const name of [...refs, ...(segments ?? [])]) named.add(name)
+        if (segments === undefined) mineFolders.delete(folderOf(entry.manifest))
+      }
       const unnamed = objects.filter(
         ({ name }) =>
           !named.has(name) &&

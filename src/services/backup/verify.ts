@@ -1,7 +1,9 @@
 /** The proof that a backup is there: all its objects read from the destination itself, compared, and opened. */
-import type { NetworkId, UserId } from '../../chain/ids.ts'
+import { deviceIdOf, type NetworkId, type UserId } from '../../chain/ids.ts'
+import { readDevice } from '../../chain/state/devices.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import {
+  type CatalogEntry,
   forEach,
   newestFirst,
   type Problem,
@@ -52,7 +54,7 @@ export async function verifyDestination(
     /** For whom it has to be encrypted, where that is known. */
     readonly recipient: string | undefined
     /** What is here, to compare with. */
-    readonly chain: Pick<ChainStore, 'block'>
+    readonly chain: Pick<ChainStore, 'block' | 'state'>
     /** One backup by its object; default: the newest. */
     readonly object?: string | undefined
   },
@@ -63,10 +65,14 @@ export async function verifyDestination(
     ...(init.object === undefined ? { newest: 1 } : {}),
     signal,
   })
-  const newest = backups
+  const all = backups
     .filter(({ manifest }) => manifest.user === init.user)
     .filter(({ manifest }) => init.object === undefined || manifest.object === init.object)
-    .sort(newestFirst)[0]?.manifest
+    .sort(newestFirst)
+  // Anybody who can write there can say that a backup is the user's, and has more work.
+  const isKnown = ({ manifest: { device } }: CatalogEntry): boolean =>
+    readDevice(init.chain.state, deviceIdOf(device))?.user === init.user
+  const newest = (all.find(isKnown) ?? all[0])?.manifest
   if (newest === undefined) {
     const [problem] = unread
     throw backupError('BACKUP_NONE', {

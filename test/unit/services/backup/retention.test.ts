@@ -97,6 +97,7 @@ describe('cleaning up', () => {
     const { clock, node } = world
     const destination = createMemoryDestination({ now: clock.now })
     const writer = createWriter(world.components, { destination, owner: world.owner })
+    node.events.on('record:pending', ({ record }) => writer.note(record))
     const rules = { network: node.chain.network, user: () => node.chain.user, policy: { last: 2 } }
     const cleaner = createCleaner({ destination, clock }, rules)
     const beside = createCleaner({ destination, clock }, rules)
