@@ -59,7 +59,7 @@ export async function readCatalog(
   destination: Destination,
   {
     prefix,
-    newest = MAX_MANIFESTS,
+    newest = Number.POSITIVE_INFINITY,
     isWanted = () => true,
     signal,
   }: {
