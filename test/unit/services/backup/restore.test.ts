@@ -125,6 +125,22 @@ describe('restoring', () => {
     assert.deepEqual(restored.sources[0]?.destination, 'folder')
   })
 
+  it('keeps what stands before the damage when there is nothing else', async () => {
+    const writer = createWriter(world.components, { destination: s3, owner: world.owner })
+    const heights: number[] = []
+    for (let n = 0; n < 3; n++) {
+      await grow()
+      await writer.save({ name: 'test', manual: false, signal })
+      heights.push(world.node.store.tip().height)
+    }
+    for (const { name } of objects(s3, '.manifest').slice(0, 2)) s3.objects.delete(name)
+    const puts = s3.puts.filter((name) => name.endsWith('.car.zst.age'))
+    assert.equal(puts.length, 3, 'a segment for each')
+    damage(s3.objects.get(puts[1] ?? '')?.bytes)
+    await assert.rejects(restore([s3]), { code: 'BACKUP_UNREADABLE' })
+    assert.equal(target.store.tip().height, heights[0])
+  })
+
   it('goes on with the backup before when the newest is damaged', async () => {
     const writer = createWriter(world.components, { destination: s3, owner: world.owner })
     const save = () => writer.save({ name: 'test', manual: true, signal })

@@ -84,6 +84,17 @@ describe('services/chain: arrivals', () => {
     assert.deepEqual(imports, [['large'], ['ahead', 'more', 'small']], 'no more came')
   })
 
+  it('many small windows are worth it too: nothing more would come', async () => {
+    const { imports, take } = setup({ announced: 3000 })
+    const windows = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ name, window: take() }))
+    for (const { name, window } of windows.slice(0, 5)) window.verified.resolve(blocks(name))
+    await new Promise(setImmediate)
+    assert.deepEqual(imports, [])
+    for (const { name, window } of windows.slice(5)) window.verified.resolve(blocks(name))
+    await Promise.all(windows.map(({ window }) => window.ended))
+    assert.deepEqual(imports, [['a', 'b', 'c', 'd', 'e', 'f']])
+  })
+
   it('the last ones are imported in smaller lots', async () => {
     const { imports, take, announce } = setup({ announced: 1100 })
     const [one, two, three] = [take(500), take(100), take(500)]
