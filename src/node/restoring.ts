@@ -4,12 +4,11 @@
  * Killed at any moment it can be run again: the file with the network's parameters is written last, and what an
  * unfinished try has left is continued. What stood in the directory before is put aside, never deleted.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeRecord } from '../chain/codec.ts'
 import { type DeviceId, deviceIdOf, type NetworkId, type UserId } from '../chain/ids.ts'
 import { networkIdOf } from '../chain/params.ts'
-import { utf8 } from '../common/bytes.ts'
 import { type Clock, systemClock } from '../common/clock.ts'
 import { publicKeyOf } from '../common/crypto.ts'
 import { codeOf, messageOf } from '../common/errors.ts'
@@ -27,7 +26,6 @@ import { openScratch, type ScratchChain } from '../services/backup/scratch.ts'
 import { type Selection, selected } from '../services/backup/selection.ts'
 import { createUnseen, missedOf } from '../services/backup/unseen.ts'
 import { createVerifier } from '../services/verifier.ts'
-import { writeFileAtomic } from '../storage/atomic-file.ts'
 import { type DataDirectory, openDataDirectory } from '../storage/data-directory.ts'
 import { openJournal } from '../storage/journal.ts'
 import { openKeystore } from '../storage/keystore.ts'
@@ -35,12 +33,7 @@ import { openChain } from './chain-database.ts'
 import { DEVICE_KEYS } from './identity.ts'
 import { rememberPeers } from './joining-directory.ts'
 import { JOINING_FILE, readNetwork, writeNetwork } from './network-choice.ts'
-
-/** Stands in a directory while it is made from backups: what is there besides is of an unfinished try. */
-const RESTORING_FILE = 'restoring.json'
-/** What belongs to the chain and the person in a directory; settings and contents stay. */
-const OWN_NAMES = ['keys', 'journal', 'network.json', 'peers.json']
-const DATABASE_NAME = 'cairn.sqlite'
+import { endTry, moveAside, moveBack, readTry, unfinished, writeTry } from './restoring-aside.ts'
 
 export interface RestoreOptions {
   readonly dataDir: string
@@ -86,7 +79,8 @@ export interface RestoredDirectory extends Restored {
  *
  * @returns undefined: there is nothing to restore, and a node may start here as it would without backups
  * @throws BACKUP_UNREACHABLE, BACKUP_UNREADABLE, BACKUP_KEY_MISSING, BACKUP_PASSPHRASE, BACKUP_SLOT_MISSING,
- *   BACKUP_NONE, BACKUP_BEHIND, BACKUP_NETWORK, BACKUP_OTHER_NETWORK, BACKUP_CLOCK, BACKUP_NO_PROOF, storage errors; the directory is no network's then
+ *   BACKUP_NONE, BACKUP_BEHIND, BACKUP_NETWORK, BACKUP_OTHER_NETWORK, BACKUP_CLOCK, BACKUP_NO_PROOF, storage errors; the directory is no network's
+ *   then, or, with `replace`, as it was before
  */
 export async function restoreDirectory(
   options: RestoreOptions,
@@ -106,15 +100,18 @@ export async function restoreDirectory(
       const name = backups[0]?.manifest.object ?? ''
       throw backupError('BACKUP_OTHER_NETWORK', { name, network: found.network })
     }
-    if (isTaken && networkIdOf(params) === found.network && options.allowRollback !== true) {
-      checkNotBehind(backups, heightIn(directory, { clock, logger }))
-    }
+    const mustReach =
+      isTaken && networkIdOf(params) === found.network && options.allowRollback !== true
+        ? heightIn(directory, { clock, logger })
+        : undefined
+    if (mustReach !== undefined) checkNotBehind(backups, mustReach)
     // What an unfinished try has left is continued, when it was for the same network.
     const isSame = readTry(directory) === found.network
     const putAside = isSame ? undefined : moveAside(directory, clock.now())
     writeTry(directory, found.network)
     const verifier = createVerifier({ clock })
     let scratch: ScratchChain | undefined
+    let isDone = false
     try {
       scratch = openScratch(
         { verifier, clock, logger },
@@ -125,6 +122,12 @@ export async function restoreDirectory(
         { backups, key: found.key },
         signal,
       )
+      // What a manifest says is not proven before its blocks are here.
+      const { height, chainwork } = scratch.store.tip()
+      if (mustReach !== undefined && chainwork < mustReach.chainwork) {
+        const name = restored.sources[0]?.object ?? ''
+        throw backupError('BACKUP_BEHIND', { name, height, here: mustReach.height })
+      }
       const late = missed(options, found, restored)
       const unseen = createUnseen(scratch.store)
       for (const each of late) unseen.add(each)
@@ -136,10 +139,12 @@ export async function restoreDirectory(
         const fields = { destinations: names.join(', ') }
         logger.warn('What did not answer is taken in when it does', fields)
       }
+      isDone = true
       return { ...restored, network, user, device, putAside, late: names }
     } finally {
       await scratch?.close()
       await verifier.stop()
+      if (!isDone && isTaken && putAside !== undefined) moveBack(directory, putAside)
     }
   } finally {
     directory.release()
@@ -223,27 +228,8 @@ async function settle(
   if (peers.length > 0) await rememberPeers(directory, peers, { logger, clock })
   wantContents(store)
   writeNetwork(directory.path, person.params)
-  rmSync(join(directory.path, RESTORING_FILE), { force: true })
+  endTry(directory)
   return device
-}
-
-function unfinished(directory: DataDirectory): boolean {
-  return existsSync(join(directory.path, RESTORING_FILE))
-}
-
-function writeTry(directory: DataDirectory, network: NetworkId): void {
-  const text = `${JSON.stringify({ network })}\n`
-  writeFileAtomic(join(directory.path, RESTORING_FILE), utf8(text), 0o600)
-}
-
-/** The network of an unfinished try; undefined: there was none, or its file says nothing. */
-function readTry(directory: DataDirectory): string | undefined {
-  try {
-    const text = readFileSync(join(directory.path, RESTORING_FILE), 'utf8')
-    return (JSON.parse(text) as { network?: string }).network
-  } catch {
-    return undefined
-  }
 }
 
 function heightIn(
@@ -256,19 +242,4 @@ function heightIn(
   const { height, chainwork } = store.tip()
   db.close()
   return { height, chainwork }
-}
-
-/** Puts keys, journal and database of before into a folder of their own; undefined: there were none. */
-function moveAside(directory: DataDirectory, now: number): string | undefined {
-  const isOwn = (name: string): boolean =>
-    OWN_NAMES.includes(name) || name === DATABASE_NAME || name.startsWith(`${DATABASE_NAME}-`)
-  const names = readdirSync(directory.path).filter(isOwn)
-  const isEmpty = (name: string): boolean =>
-    name === 'keys' && readdirSync(join(directory.path, name)).length === 0
-  const moved = names.filter((name) => !isEmpty(name))
-  if (moved.length === 0) return undefined
-  const folder = join(directory.path, `before-restore-${now}`)
-  mkdirSync(folder, { mode: 0o700 })
-  for (const name of moved) renameSync(join(directory.path, name), join(folder, name))
-  return folder
 }

@@ -7,6 +7,7 @@ import { systemClock } from '../../../src/common/clock.ts'
 import { silentLogger } from '../../../src/common/logger.ts'
 import { type CairnNode, createNode } from '../../../src/node/node.ts'
 import { type RestoreOptions, restoreDirectory } from '../../../src/node/restoring.ts'
+import { readCatalog } from '../../../src/services/backup/catalog.ts'
 import type { Destination } from '../../../src/services/backup/destination.ts'
 import { createFolderDestination } from '../../../src/services/backup/destinations/folder.ts'
 import { backupError } from '../../../src/services/backup/errors.ts'
@@ -15,6 +16,7 @@ import { createUnseen } from '../../../src/services/backup/unseen.ts'
 import { createWriter } from '../../../src/services/backup/writer.ts'
 import { createChainStore } from '../../../src/storage/chain-store.ts'
 import { openDatabase } from '../../../src/storage/database.ts'
+import { ALL_WORK, forgedManifest } from '../../helpers/backup/forged.ts'
 import { type BackupWorld, createBackupWorld, key, kit } from '../../helpers/backup-world.ts'
 import { seedOf } from '../../helpers/chain-node.ts'
 import { until } from '../network/nodes.ts'
@@ -226,5 +228,43 @@ describe('a data directory from backups', function () {
     assert.ok((await readdir(back.putAside)).includes('keys'))
     const again = await start()
     assert.equal(again.identity.device, back.device)
+  })
+
+  it('leaves a directory as it was when what was promised is not there', async () => {
+    await world.say('old.txt')
+    await world.mine()
+    await save()
+    await restore()
+    let mined = 0
+    const node = await start((starting) => {
+      starting.events.on('block:connect', () => {
+        mined += 1
+      })
+    })
+    await until(() => mined > 0, 'a block on top of the backup', 20_000)
+    const { device } = node.identity
+    await stop(node)
+    const { backups } = await readCatalog(folder, { prefix: '', signal })
+    const [{ manifest: real } = assert.fail()] = backups
+    const before = (await readdir(dataDir)).sort()
+    // Somebody who may write there says that it has all the work of the world.
+    const forged = forgedManifest(real, 'eve', { number: 99, chainwork: ALL_WORK })
+    await folder.put(forged.object, forged.bytes, { signal })
+    await assert.rejects(restore({ replace: true }), { code: 'BACKUP_BEHIND' })
+    assert.deepEqual((await readdir(dataDir)).sort(), before)
+    const damaged: Destination = {
+      ...folder,
+      get: async (name, own) => {
+        if (name.endsWith('.car.zst.age'))
+          throw backupError('BACKUP_DAMAGED', { name, why: 'test' })
+        return folder.get(name, own)
+      },
+    }
+    await assert.rejects(restore({ replace: true, allowRollback: true, destinations: [damaged] }), {
+      code: 'BACKUP_UNREADABLE',
+    })
+    assert.deepEqual((await readdir(dataDir)).sort(), before)
+    const again = await start()
+    assert.equal(again.identity.device, device)
   })
 })
