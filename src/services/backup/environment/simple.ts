@@ -10,6 +10,18 @@ export function postgresFrom(environment: Environment): Plan | CairnError | unde
     if (parsed === null || !/^postgres(?:ql)?:$/.test(parsed.protocol)) {
       return refuse('DATABASE_URL', 'it is no address that begins with postgresql://')
     }
+    // What is read as another part would stand in the name, the log and the status: of a password with "/", for instance.
+    const isWhole =
+      url.includes('://') &&
+      parsed.hash === '' &&
+      /^(?:\/[^/@:]*)?$/.test(parsed.pathname) &&
+      ![...parsed.searchParams.keys()].some((key) => key.includes('@'))
+    if (!isWhole) {
+      return refuse(
+        'DATABASE_URL',
+        'its user or password has characters that stand for something else in an address: write them as %2F (/), %3F (?), %23 (#), %40 (@), %3A (:)',
+      )
+    }
     const name = `postgres ${parsed.hostname || 'local'}${parsed.pathname}`
     return {
       kind: 'postgres',

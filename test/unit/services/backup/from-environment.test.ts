@@ -108,6 +108,10 @@ describe('destinations from the environment', () => {
     const wrong: readonly [Record<string, string>, string, RegExp][] = [
       [{ DATABASE_URL: 'mysql://a:very-secret@b/c' }, 'DATABASE_URL', /postgresql:/],
       [{ DATABASE_URL: 'very-secret' }, 'DATABASE_URL', /postgresql:/],
+      [{ DATABASE_URL: 'postgresql://me:12/very-secret@host/db' }, 'DATABASE_URL', /%2F/],
+      [{ DATABASE_URL: 'postgresql://me:12?very-secret@host/db' }, 'DATABASE_URL', /%3F/],
+      [{ DATABASE_URL: 'postgresql://me:12#very-secret@host/db' }, 'DATABASE_URL', /%23/],
+      [{ DATABASE_URL: 'postgresql:me:very-secret@host/db' }, 'DATABASE_URL', /%3A/],
       [{ ...R2, R2_BUCKET_NAME: '../other' }, 'R2_BUCKET_NAME', /bucket/],
       [{ ...R2, R2_ACCOUNT_ID: 'a.evil.example/' }, 'R2_ACCOUNT_ID', /account/],
       [{ ...R2, R2_ENDPOINT_URL: 'ftp://a' }, 'R2_ENDPOINT_URL', /http/],
