@@ -4,7 +4,7 @@
  */
 import { decodeRecord } from '../../chain/codec.ts'
 import { cidOfObject } from './ipfs-place.ts'
-import { folderOf, type Manifest } from './manifest.ts'
+import { folderOf, MAX_BACKUP_NAME, type Manifest } from './manifest.ts'
 
 /** What names a backup. */
 export interface Called {
@@ -23,6 +23,19 @@ const NUMBER = /^\d{1,10}$/
 const ID = /^[0-9a-f]{6,16}$/
 const ID_DIGITS = 16
 const EXTENSION = '.manifest'
+
+/** What somebody calls a backup, as it can stand in a manifest, a log and a database: one line of at most 200 bytes. */
+export function nameToKeep(name: string): string {
+  const line = name.toWellFormed().replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ')
+  let kept = ''
+  let bytes = 0
+  for (const character of line) {
+    bytes += Buffer.byteLength(character)
+    if (bytes > MAX_BACKUP_NAME) break
+    kept += character
+  }
+  return kept
+}
 
 export function calledOf(manifest: Manifest): Called {
   const { object, number, name, bytes } = manifest

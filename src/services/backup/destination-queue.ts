@@ -6,6 +6,7 @@ import type { Clock } from '../../common/clock.ts'
 import { CairnError, codeOf, messageOf } from '../../common/errors.ts'
 import type { Logger } from '../../common/logger.ts'
 import { createSerialQueue } from '../../common/queue.ts'
+import { nameToKeep } from './called.ts'
 import type { Destination } from './destination.ts'
 import type { BackupWriter, Saved } from './writer.ts'
 
@@ -115,7 +116,7 @@ export function createDestinationQueue(components: {
     const time = `${new Date(clock.now()).toISOString().slice(0, 19)}Z`
     try {
       const saved = await writer.save({
-        name: name ?? `Auto-backup ${time}`,
+        name: name === undefined ? `Auto-backup ${time}` : nameToKeep(name),
         manual: name !== undefined,
         full,
         by,

@@ -199,6 +199,19 @@ describe('backups of a node', () => {
     ])
   })
 
+  it('can be read whatever they are called', async () => {
+    await backups.start()
+    for (const name of ['🗄'.repeat(100), 'one\ntwo\u0000\u001b[2J', 'half \ud83d', '']) {
+      await backups.save({ name, destination: 'one' }, signal)
+    }
+    const { backups: listed, problems } = await backups.list(signal)
+    assert.deepEqual(problems, [])
+    assert.deepEqual(
+      listed.map(({ name, manual }) => manual && name).sort(),
+      ['', 'half \ufffd', 'one two  [2J', '🗄'.repeat(50)].sort(),
+    )
+  })
+
   it('B3 D1 are written at the stop', async () => {
     await backups.start()
     world.clock.time += 1000
