@@ -15,7 +15,8 @@ import type { Config } from './config/schema.ts'
 import { createGateway } from './gateway/gateway.ts'
 import type { NodeApi, NodeStatus } from './http/api.ts'
 import { createHttpApi } from './http/create-api.ts'
-import { ensureToken, isLoopback } from './http/guard.ts'
+import { isLoopback } from './http/guard.ts'
+import { ensureToken } from './http/token.ts'
 
 const GIGABYTE = 1e9
 const BYTES_PER_MEGABIT = 125_000
@@ -41,6 +42,8 @@ export interface DaemonInit {
   readonly dataDir: string
   readonly version: string
   readonly config: Config
+  /** Of the HTTP API, as the operator chose it; undefined: the one of the data directory. */
+  readonly token?: string | undefined
   /** Asked when the keys are under a passphrase. */
   readonly passphrase?: NodeOptions['passphrase'] & {}
   /** Undefined: without backups. */
@@ -80,7 +83,7 @@ async function startOnce(
   let parts: Startable[] = [node]
   try {
     await node.start()
-    token = await ensureToken(dataDir)
+    token = await ensureToken(dataDir, init.token)
     const { host, port, gateway_port, allowed_hosts = [] } = config
     const allowedHosts = [...allowed_hosts, host].map((name) => name.toLowerCase())
     const gateway = createGateway(

@@ -43,6 +43,9 @@ export const INTERFACE_ERRORS = {
   TOKEN_MISSING: {
     says: 'The file {path} is missing or empty, and no command reaches the node without it. End the node (process {pid}) and start it again: it makes a new one.',
   },
+  TOKEN_WEAK: {
+    says: 'The token of the HTTP API that was given (CAIRN_API_TOKEN, CAIRN_API_TOKEN_FILE) can be guessed: {why}. Make one with: openssl rand -hex 32',
+  },
   NODE_SILENT: {
     says: 'The node at {url} does not answer ({why}). See whether it is stopping, or start it: cairn start',
   },

@@ -18,7 +18,7 @@ import { becomes, COMMAND_MS, createPlaces, type Place, type Places } from '../h
 const FLOOR = ['--difficulty-floor', '1']
 const BUCKET = 'backups-of-cairn'
 /** Milliseconds for which a record waits for others that go with it, and some for the write on a busy machine. */
-const UNSHIPPED_MS = 1000 + 1500
+const UNSHIPPED_MS = 1000 + 3000
 /** Milliseconds of files that are added one after the other: longer, so that some have to be there. */
 const BURST_MS = UNSHIPPED_MS + 500
 /** Milliseconds of files of which none is shipped. */

@@ -8,8 +8,8 @@ import { systemClock } from '../../src/common/clock.ts'
 import { silentLogger } from '../../src/common/logger.ts'
 import { run } from '../../src/interfaces/cli/run.ts'
 import { createHttpApi } from '../../src/interfaces/http/create-api.ts'
-import { ensureToken } from '../../src/interfaces/http/guard.ts'
 import type { WebServer } from '../../src/interfaces/http/listener.ts'
+import { ensureToken } from '../../src/interfaces/http/token.ts'
 import { createFakeNode } from '../unit/interfaces/fake-node.ts'
 
 interface Ran {

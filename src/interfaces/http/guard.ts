@@ -1,40 +1,8 @@
 /** Who may speak to this node over HTTP. */
-import { randomBytes, timingSafeEqual } from 'node:crypto'
-import { chmod, open, readFile, rename } from 'node:fs/promises'
+import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
-import { join } from 'node:path'
-import { codeOf } from '../../common/errors.ts'
 import { interfaceError } from '../errors.ts'
-
-const TOKEN_BYTES = 32
-/** What a usable token file holds: also longer ones that somebody chose. */
-const TOKEN = /^[\w.~+/-]{32,256}=*$/
-
-/** The token of a data directory; made (mode 0600) when there is none. */
-export async function ensureToken(dataDir: string): Promise<string> {
-  const path = join(dataDir, 'token')
-  try {
-    const token = (await readFile(path, 'utf8')).trim()
-    if (TOKEN.test(token)) {
-      await chmod(path, 0o600)
-      return token
-    }
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error
-  }
-  const token = randomBytes(TOKEN_BYTES).toString('base64url')
-  const file = await open(`${path}.new`, 'w', 0o600)
-  try {
-    await file.chmod(0o600)
-    await file.writeFile(`${token}\n`)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(`${path}.new`, path)
-  return token
-}
 
 /**
  * Whether a request carries `token`, in `Authorization: Bearer` or, as a forerunner did, in `X-User-Token`; the time it

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { codeOf } from '../../../src/common/errors.ts'
 import { count } from '../../../src/common/plural.ts'
 import { localName } from '../../../src/interfaces/cli/actions/get.ts'
 import { duration, printable, size, table } from '../../../src/interfaces/cli/format.ts'
@@ -13,8 +15,9 @@ import { INTERFACE_ERRORS } from '../../../src/interfaces/errors.ts'
 import { mediaTypeOf } from '../../../src/interfaces/gateway/media-type.ts'
 import { entityRange } from '../../../src/interfaces/gateway/request.ts'
 import { contentDisposition, safeMediaType } from '../../../src/interfaces/http/content-headers.ts'
-import { ensureToken, hostName, isLoopback } from '../../../src/interfaces/http/guard.ts'
+import { hostName, isLoopback } from '../../../src/interfaces/http/guard.ts'
 import { matchesEtag, parseRange } from '../../../src/interfaces/http/ranges.ts'
+import { ensureToken, weaknessOf } from '../../../src/interfaces/http/token.ts'
 import { openLogFile } from '../../../src/interfaces/log-file.ts'
 
 describe('codes', () => {
@@ -181,6 +184,34 @@ describe('files of the data directory', () => {
     assert.equal(statSync(join(dir, 'token')).mode & 0o777, 0o600)
     await writeFile(join(dir, 'token'), 'short')
     assert.notEqual(await ensureToken(dir), 'short')
+  })
+  it('a token that the operator gives takes the place of the other, and stays', async () => {
+    const made = await ensureToken(dir)
+    const given = '0123456789abcdef'.repeat(2).replace('89', 'zY')
+    assert.equal(await ensureToken(dir, given), given)
+    assert.equal(statSync(join(dir, 'token')).mode & 0o777, 0o600)
+    assert.equal(await ensureToken(dir, made), made)
+    assert.equal(await ensureToken(dir), made)
+  })
+  it('a token that can be guessed is not taken, and not repeated', async () => {
+    const weak = ['short', 'a'.repeat(64), 'password'.repeat(8), 'sixteen-letters-'.repeat(3)]
+    for (const token of [...weak, `${'x'.repeat(20)} ${'y'.repeat(20)}`]) {
+      assert.notEqual(weaknessOf(token), undefined, token)
+      await assert.rejects(ensureToken(dir, token), (error: Error) => {
+        assert.equal(codeOf(error), 'TOKEN_WEAK')
+        return !error.message.includes(token)
+      })
+    }
+    assert.equal(existsSync(join(dir, 'token')), false)
+  })
+  it('random tokens of 32 characters pass, also of digits alone', () => {
+    for (let round = 0; round < 2000; round += 1) {
+      const bytes = randomBytes(32)
+      const digits = [...bytes].map((byte) => byte % 10).join('')
+      for (const token of [bytes.toString('hex').slice(32), bytes.toString('base64'), digits]) {
+        assert.equal(weaknessOf(token), undefined, token)
+      }
+    }
   })
   it('the log has a bound', () => {
     const log = openLogFile(dir, 1000)

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs'
 import { access, stat, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { codeOf, messageOf } from '../../../common/errors.ts'
 import { type LoadedConfig, loadConfig } from '../../config/load.ts'
 import { EXIT } from '../../error-codes.ts'
@@ -12,6 +12,7 @@ import { Done } from '../done.ts'
 import { printable, size } from '../format.ts'
 import type { Options } from '../register.ts'
 import type { Session } from '../session.ts'
+import { secretChecks } from './doctor-secrets.ts'
 
 /** Free bytes below which a person should act, and below which nothing can be added. */
 const LOW_DISK = 1e9
@@ -20,10 +21,7 @@ const NO_DISK = 1e8
 const OLDEST_CLOCK = Date.UTC(2026, 0)
 
 export async function doctor(session: Session, { deep }: Options): Promise<void> {
-  const checks: Check[] = [
-    await directoryCheck(session.dataDir),
-    await secretCheck(session.dataDir),
-  ]
+  const checks: Check[] = [await directoryCheck(session.dataDir), ...(await secretChecks(session))]
   checks.push(await diskCheck(session.dataDir), clockCheck())
   const config = configCheck(session)
   checks.push(config.check)
@@ -89,25 +87,6 @@ async function directoryCheck(path: string): Promise<Check> {
       remedy: 'give this user the right to read and write it, or choose another with --data-dir',
     }
   }
-}
-
-async function secretCheck(dataDir: string): Promise<Check> {
-  const name = 'secrets'
-  for (const path of [join(dataDir, 'token'), join(dataDir, 'keys')]) {
-    const mode = await stat(path).then(
-      (found) => found.mode,
-      () => 0,
-    )
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-      return {
-        name,
-        result: 'failed',
-        says: `others on this machine may read ${path}`,
-        remedy: `chmod go-rwx ${path}`,
-      }
-    }
-  }
-  return { name, result: 'ok', says: 'only this user can read token and keys', remedy: null }
 }
 
 async function diskCheck(dataDir: string): Promise<Check> {

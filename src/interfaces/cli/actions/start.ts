@@ -9,6 +9,7 @@ import type { Daemon } from '../../daemon.ts'
 import { interfaceError } from '../../errors.ts'
 import { fromText } from '../../json-schema.ts'
 import { type LogFile, openLogFile } from '../../log-file.ts'
+import { givenToken } from '../api-token.ts'
 import { backupOptions } from '../backup-options.ts'
 import { nodeLogger, stopRequest, stopWithin } from '../node-run.ts'
 import { passphraseForStart } from '../passphrase.ts'
@@ -121,8 +122,10 @@ async function runNode(
       const { startDaemon } = await import('../../daemon.ts')
       const passphrase = passphraseForStart(session, options)
       const config = loaded.values
+      const token = givenToken(session.environment)
       const backups = await backupOptions(session, loaded, options)
-      return startDaemon({ logger }, { dataDir, version, config, passphrase, backups }, signal)
+      const init = { dataDir, version, config, token, passphrase, backups }
+      return startDaemon({ logger }, init, signal)
     })
   } catch (error) {
     log.close()
