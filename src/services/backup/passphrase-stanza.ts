@@ -14,8 +14,8 @@ const SALT_BYTES = 16
 const TAG_BYTES = 16
 /** Bytes of a file key with its tag. */
 const BODY_BYTES = 32
-/** A gigabyte of memory: a hostile file may not ask for more. */
-const MAX_LOG_N = 20
+/** A quarter of a gigabyte of memory, as slots are written: a hostile file may not ask for more than a small host has. */
+const MAX_LOG_N = 18
 const NONCE = new Uint8Array(12)
 
 function keyOf(passphrase: string, salt: Uint8Array, logN: number): Promise<Uint8Array> {

@@ -3,8 +3,7 @@
  * that are there. What was put and is in no manifest yet is nobody's: an interrupted save leaves the backup before
  * it as it was.
  */
-import type { RecordId, UserId } from '../../chain/ids.ts'
-import { deviceKeyOf } from '../../chain/ids.ts'
+import { deviceKeyOf, type RecordId, type UserId } from '../../chain/ids.ts'
 import { toHex } from '../../common/bytes.ts'
 import type { Clock } from '../../common/clock.ts'
 import { sha256 } from '../../common/crypto.ts'
@@ -20,6 +19,7 @@ import {
   folderOf,
   MANIFEST_VERSION,
   type ObjectRef,
+  readManifest,
   segmentName,
   signManifest,
   workBytes,
@@ -202,12 +202,13 @@ export function createWriter(
     )
     const label = `${options.name}: ${height} blocks`
     sent = at.number
-    const { object, bytes } = manifest
+    // What nobody could read is not sent.
+    const { object, bytes } = readManifest(manifest.bytes, manifest.object)
     const stored = await putObject(destination, { name: object, bytes, label }, options)
     last = object
     slotSaved = slotHash
-    written += manifest.bytes.length
-    const size = entries.reduce((sum, { entry }) => sum + entry.size, manifest.bytes.length)
+    written += bytes.length
+    const size = entries.reduce((sum, { entry }) => sum + entry.size, bytes.length)
     return {
       saved: {
         object: manifest.object,

@@ -73,6 +73,13 @@ describe('backup keys', () => {
     const slot = await lockKey(key, 'pässword', { salt, logN: 5 })
     assert.deepEqual(await unlockKey(slot, 'pa\u0308ssword', 'disk'), key)
     await assert.rejects(unlockKey(slot, 'password', 'disk'), { code: 'BACKUP_PASSPHRASE' })
+    // One that asks for a gigabyte is not tried.
+    const text = Buffer.from(slot).toString('latin1')
+    const greedy = Buffer.from(text.replace(/^(-> scrypt \S+) 5$/m, '$1 20'), 'latin1')
+    assert.equal(greedy.length, slot.length + 1)
+    const used = process.cpuUsage().user
+    await assert.rejects(unlockKey(greedy, 'pässword', 'disk'), { code: 'BACKUP_PASSPHRASE' })
+    assert.ok(process.cpuUsage().user - used < 500_000, 'half a second')
     const again = await lockKey(key, 'another', { salt, logN: 5 })
     assert.deepEqual(await unlockKey(again, 'another', 'disk'), key)
     const encrypter = new Encrypter()
