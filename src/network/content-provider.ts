@@ -12,7 +12,6 @@ import type { Libp2p } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
 import { MemoryBlockstore } from 'blockstore-core'
 import { createHeliaLight } from 'helia'
 import type { Blockstore } from 'interface-blockstore'
@@ -25,6 +24,7 @@ import type { Logger } from '../common/logger.ts'
 import { parseAddress } from './address.ts'
 import { lazyTls } from './lazy-tls.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
+import { createMuxer } from './muxer.ts'
 
 /** Connections: the service's nodes, some of them twice. */
 const MAX_CONNECTIONS = 40
@@ -133,7 +133,7 @@ async function start(logger: Logger, clock: Clock, init: ContentProviderInit): P
     },
     transports: [tcp({ maxConnections: MAX_CONNECTIONS })],
     connectionEncrypters: [lazyTls(), noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [createMuxer()],
     connectionManager: { maxConnections: MAX_CONNECTIONS, reconnectRetries: 0 },
     logger: libp2pLogger(logger),
     services: { identify: identify(), ping: ping() },

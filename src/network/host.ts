@@ -18,7 +18,6 @@ import { mdns } from '@libp2p/mdns'
 import { noise } from '@libp2p/noise'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import type { DeviceId, NetworkId } from '../chain/ids.ts'
 import { sha256 } from '../common/crypto.ts'
@@ -31,6 +30,7 @@ import { createHandshakes } from './handshakes.ts'
 import { lazyTls } from './lazy-tls.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { membersOnly } from './members-only.ts'
+import { createMuxer } from './muxer.ts'
 import { topicsOf } from './topics.ts'
 
 export type HostServices = { identify: Identify; ping: Ping; pubsub: GossipSub }
@@ -176,7 +176,7 @@ export async function createHost(
     ],
     connectionEncrypters: [lazyTls(), noise()],
     streamMuxers: [
-      yamux({
+      createMuxer({
         maxInboundStreams: MAX_STREAMS,
         maxOutboundStreams: MAX_STREAMS,
         streamOptions: { maxStreamWindowSize: MAX_STREAM_WINDOW_BYTES },
