@@ -16,7 +16,7 @@ const WINDOW_BLOCKS = 256
 /** Bytes of bodies per window. */
 const WINDOW_BYTES: number = MIB
 /** Windows that the chain verifies and imports at a time: what keeps the verifier busy during a long import. */
-const MAX_WINDOWS = 12
+const MAX_WINDOWS = 24
 
 export interface BodyWindows {
   /**

@@ -28,7 +28,7 @@ import { openSegment, type SegmentContent } from './segment.ts'
 
 /** Blocks or records that are handed over at a time, and windows of blocks under way. */
 const BATCH = 256
-const WINDOWS = 12
+const WINDOWS = 24
 /** Headers that are handed over at a time: one core checks them in a tenth of a second. */
 const HEADERS = 1024
 /** Segments that are fetched and opened while others are taken in: 2 MiB each. */

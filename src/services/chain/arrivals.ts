@@ -13,14 +13,14 @@ import type { Block } from '../../chain/block.ts'
 import type { Clock } from '../../common/clock.ts'
 
 /** Blocks that are worth an import of their own while others are still being verified. */
-const WORTH_BLOCKS = 1024
+const WORTH_BLOCKS = 512
 /** Blocks in verification for which an import begins: it stops the flow of new ones, and the verifier would rest. */
 const AHEAD_BLOCKS = 1024
 /**
  * Windows, half of those that whoever asks for them keeps under way, that are worth an import however few blocks they
  * are: with more of them nothing would arrive.
  */
-const WORTH_WINDOWS = 6
+const WORTH_WINDOWS = 12
 /** Blocks that are worth an import of their own when no more are expected than those in verification. */
 const LAST_BLOCKS = 512
 /** Milliseconds without an arrival after which what is ready is imported: the peer is slow, or gone. */
@@ -84,7 +84,6 @@ export function createArrivals({ importBlocks, announced, clock }: ArrivalsCompo
       impatient ||
       (announced() <= here && (ahead === 0 || (blocks >= LAST_BLOCKS && ahead < AHEAD_BLOCKS))) ||
       ready.length >= WORTH_WINDOWS ||
-      blocks >= 2 * WORTH_BLOCKS ||
       (blocks >= WORTH_BLOCKS && ahead >= AHEAD_BLOCKS)
     if (!worth) return []
     queue.splice(0, ready.length)

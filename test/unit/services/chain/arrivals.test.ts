@@ -86,13 +86,14 @@ describe('services/chain: arrivals', () => {
 
   it('many small windows are worth it too: nothing more would come', async () => {
     const { imports, take } = setup({ announced: 3000 })
-    const windows = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ name, window: take() }))
-    for (const { name, window } of windows.slice(0, 5)) window.verified.resolve(blocks(name))
+    const names = Array.from('abcdefghijkl')
+    const windows = names.map((name) => ({ name, window: take() }))
+    for (const { name, window } of windows.slice(0, 11)) window.verified.resolve(blocks(name))
     await new Promise(setImmediate)
     assert.deepEqual(imports, [])
-    for (const { name, window } of windows.slice(5)) window.verified.resolve(blocks(name))
+    for (const { name, window } of windows.slice(11)) window.verified.resolve(blocks(name))
     await Promise.all(windows.map(({ window }) => window.ended))
-    assert.deepEqual(imports, [['a', 'b', 'c', 'd', 'e', 'f']])
+    assert.deepEqual(imports, [names])
   })
 
   it('the last ones are imported in smaller lots', async () => {
