@@ -63,10 +63,19 @@ export interface FileQuery {
   readonly after?: FileId
 }
 
+/** That something of a current file changed, without what it is. */
+export interface FileMark {
+  readonly file: FileId
+  /** Another one when another version is shown, or the one that is shown was opened. */
+  readonly mark: string
+}
+
 export interface Projections extends People, Activity {
   /** By name, then by id. */
   listFiles(query: FileQuery): FileEntry[]
   countFiles(): number
+  /** Of all files that are not removed, by id, `limit` after `after`. No record is read for it. */
+  fileMarks(limit: number, after?: FileId): FileMark[]
   file(file: FileId): FileEntry | undefined
   /** Files whose shown name is exactly this; removed ones last. */
   filesByName(name: string): FileEntry[]
@@ -114,6 +123,10 @@ export function createProjections({
      AND (?4 = '' OR instr(search, ?4) > 0) AND (?5 = 1 OR heads > 0) ORDER BY name, file LIMIT ?6`,
   )
   const count = db.prepare<{ n: number }>('SELECT count(*) AS n FROM files WHERE heads > 0')
+  const marks = db.prepare<FileMark>(
+    `SELECT file, shown || ' ' || coalesce(version, '') || ' ' || (name = '') AS mark FROM files
+     WHERE file > ? AND heads > 0 ORDER BY file LIMIT ?`,
+  )
   const one = db.prepare<FileRow>(`${FILES} WHERE file = ?`)
   const nameOf = db.prepare<{ name: string }>('SELECT name FROM files WHERE file = ?')
   const byName = db.prepare<FileRow>(
@@ -199,6 +212,10 @@ export function createProjections({
     countFiles: () => {
       files.flush()
       return count.get()?.n ?? 0
+    },
+    fileMarks: (limit, after) => {
+      files.flush()
+      return marks.all(after ?? '', rows(limit))
     },
     file: (file) => {
       files.flush()
