@@ -14,6 +14,9 @@ export const NODE_ERRORS = {
   JOIN_UNFINISHED: {
     says: 'The data directory {path} is half-way into a network. Run "cairn join" again, with the same code or a new one, or "cairn recovery use" again; or use another --data-dir.',
   },
+  RESTORE_UNFINISHED: {
+    says: 'The data directory {path} is half restored from backups. Start it with the same backup destinations again, and it goes on; with --new-network too, it leaves them alone. Or use another --data-dir.',
+  },
   JOIN_DIRECTORY: {
     says: 'The data directory {path} belongs to the network {network} already: "cairn start" runs it. Use another --data-dir to join with this computer once more.',
   },

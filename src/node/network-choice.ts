@@ -29,9 +29,30 @@ export const JOINING_FILE = 'joining.json'
 /** What stands in a copied directory while it becomes another device: joining-copy.ts. */
 export const BEFORE_FILE = 'network.before.json'
 
-/** Whether a directory is of no network yet, so that a start would found one. */
+/** Stands in a directory while it is made from backups, and names their network: restoring.ts. */
+export const RESTORING_FILE = 'restoring.json'
+
+/** Whether a directory is of no network yet, so that a start would found one, or look for backups. */
 export function isOfNoNetwork(dataDir: string): boolean {
+  if (isHalfRestored(dataDir)) return true
   return ![NETWORK_FILE, JOINING_FILE, BEFORE_FILE].some((name) => existsSync(join(dataDir, name)))
+}
+
+/** Whether a restore began in a directory and did not end: its last step names the network. */
+export function isHalfRestored(dataDir: string): boolean {
+  if (!existsSync(join(dataDir, RESTORING_FILE))) return false
+  const known = readNetwork(dataDir)
+  return known === undefined || networkIdOf(known) !== restoringNetwork(dataDir)
+}
+
+/** The network of a restore that began; undefined: none did, or its file says nothing. */
+export function restoringNetwork(dataDir: string): string | undefined {
+  try {
+    const text = readFileSync(join(dataDir, RESTORING_FILE), 'utf8')
+    return (JSON.parse(text) as { network?: string }).network
+  } catch {
+    return undefined
+  }
 }
 
 export interface NetworkChoiceComponents {
@@ -46,7 +67,7 @@ export interface NetworkChoiceComponents {
  * them.
  *
  * @param signal - ends the wait for a peer that tells the parameters
- * @throws `NETWORK_DIFFERS`, `NETWORK_FILE`, `NETWORK_UNNAMED`
+ * @throws `NETWORK_DIFFERS`, `NETWORK_FILE`, `NETWORK_UNNAMED`, `JOIN_UNFINISHED`, `RESTORE_UNFINISHED`
  */
 export async function chooseNetwork(
   components: NetworkChoiceComponents,
@@ -59,6 +80,7 @@ export async function chooseNetwork(
   },
   signal: AbortSignal,
 ): Promise<{ params: NetworkParams; founded: boolean }> {
+  if (isHalfRestored(init.dataDir)) throw nodeError('RESTORE_UNFINISHED', { path: init.dataDir })
   const wanted = init.peers?.network
   const known = readNetwork(init.dataDir)
   if (known !== undefined) {

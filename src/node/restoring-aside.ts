@@ -1,35 +1,19 @@
 /** What stood in a data directory before a restore, and the mark of a restore that is not finished. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NetworkId } from '../chain/ids.ts'
 import { utf8 } from '../common/bytes.ts'
 import { writeFileAtomic } from '../storage/atomic-file.ts'
 import type { DataDirectory } from '../storage/data-directory.ts'
-import { NETWORK_FILE } from './network-choice.ts'
+import { isHalfRestored, NETWORK_FILE, RESTORING_FILE } from './network-choice.ts'
 
-/** Stands in a directory while it is made from backups: what is there besides is of an unfinished try. */
-const RESTORING_FILE = 'restoring.json'
 /** What belongs to the chain and the person in a directory; settings and contents stay. */
 const OWN_NAMES = [NETWORK_FILE, 'keys', 'journal', 'peers.json']
 const DATABASE_NAME = 'cairn.sqlite'
 
-export function unfinished(directory: DataDirectory): boolean {
-  return existsSync(join(directory.path, RESTORING_FILE))
-}
-
 export function writeTry(directory: DataDirectory, network: NetworkId): void {
   const text = `${JSON.stringify({ network })}\n`
   writeFileAtomic(join(directory.path, RESTORING_FILE), utf8(text), 0o600)
-}
-
-/** The network of an unfinished try; undefined: there was none, or its file says nothing. */
-export function readTry(directory: DataDirectory): string | undefined {
-  try {
-    const text = readFileSync(join(directory.path, RESTORING_FILE), 'utf8')
-    return (JSON.parse(text) as { network?: string }).network
-  } catch {
-    return undefined
-  }
 }
 
 export function endTry(directory: DataDirectory): void {
@@ -67,4 +51,11 @@ export function moveBack(directory: DataDirectory, folder: string): void {
   }
   endTry(directory)
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** Gives an unfinished try up: what it has left is put aside. */
+export function giveUp(directory: DataDirectory, now: number): void {
+  if (!isHalfRestored(directory.path)) return
+  moveAside(directory, now)
+  endTry(directory)
 }

@@ -32,8 +32,14 @@ import { openKeystore } from '../storage/keystore.ts'
 import { openChain } from './chain-database.ts'
 import { DEVICE_KEYS } from './identity.ts'
 import { rememberPeers } from './joining-directory.ts'
-import { JOINING_FILE, readNetwork, writeNetwork } from './network-choice.ts'
-import { endTry, moveAside, moveBack, readTry, unfinished, writeTry } from './restoring-aside.ts'
+import {
+  isHalfRestored,
+  JOINING_FILE,
+  readNetwork,
+  restoringNetwork,
+  writeNetwork,
+} from './network-choice.ts'
+import { endTry, giveUp, moveAside, moveBack, writeTry } from './restoring-aside.ts'
 
 export interface RestoreOptions {
   readonly dataDir: string
@@ -91,10 +97,13 @@ export async function restoreDirectory(
   const directory = openDataDirectory(options.dataDir)
   try {
     const params = readNetwork(directory.path)
-    const isTaken = params !== undefined && !unfinished(directory)
+    const isTaken = params !== undefined && !isHalfRestored(directory.path)
     if (existsSync(join(directory.path, JOINING_FILE)) || (isTaken && !replace)) return undefined
     const found = await find(options, clock, signal)
-    if (found === undefined) return undefined
+    if (found === undefined) {
+      if (options.newNetwork === true) giveUp(directory, clock.now())
+      return undefined
+    }
     const backups = selected(found.backups, options.selection ?? {})
     if (isTaken && networkIdOf(params) !== found.network && options.newNetwork !== true) {
       const name = backups[0]?.manifest.object ?? ''
@@ -106,7 +115,7 @@ export async function restoreDirectory(
         : undefined
     if (mustReach !== undefined) checkNotBehind(backups, mustReach)
     // What an unfinished try has left is continued, when it was for the same network.
-    const isSame = readTry(directory) === found.network
+    const isSame = restoringNetwork(directory.path) === found.network
     const putAside = isSame ? undefined : moveAside(directory, clock.now())
     writeTry(directory, found.network)
     const verifier = createVerifier({ clock })
@@ -141,10 +150,16 @@ export async function restoreDirectory(
       }
       isDone = true
       return { ...restored, network, user, device, putAside, late: names }
+    } catch (error) {
+      signal.throwIfAborted()
+      if (isTaken || options.newNetwork !== true) throw error
+      tellGoingOn(logger, error)
+      return undefined
     } finally {
       await scratch?.close()
       await verifier.stop()
       if (!isDone && isTaken && putAside !== undefined) moveBack(directory, putAside)
+      if (!isDone && !isTaken && options.newNetwork === true) giveUp(directory, clock.now())
     }
   } finally {
     directory.release()
@@ -183,12 +198,14 @@ async function find(
   } catch (error) {
     signal.throwIfAborted()
     if (newNetwork !== true) throw error
-    logger.warn('Going on without the backups, as told', {
-      code: codeOf(error),
-      why: messageOf(error),
-    })
+    tellGoingOn(logger, error)
     return undefined
   }
+}
+
+function tellGoingOn(logger: Logger, error: unknown): void {
+  const fields = { code: codeOf(error), why: messageOf(error) }
+  logger.warn('Going on without the backups, as told', fields)
 }
 
 /** Makes the directory a device of the user: keys, first records, and the network last. */

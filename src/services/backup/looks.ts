@@ -42,8 +42,11 @@ export async function lookAtAll(
     readonly signal: AbortSignal
   },
 ): Promise<Looks> {
-  const backups: CatalogEntry[] = []
-  const problems: Problem[] = []
+  const catalogs = new Map<Destination, Catalog>()
+  const failures: Problem[] = []
+  const backupsOf = (): CatalogEntry[] =>
+    // In their order, whoever answered first: it breaks ties.
+    destinations.flatMap((each) => catalogs.get(each)?.backups ?? [])
   const unseen = new Set(destinations)
   const enough = Promise.withResolvers<void>()
   const late = new AbortController()
@@ -52,11 +55,10 @@ export async function lookAtAll(
 
   const take = (destination: Destination, catalog: Catalog): void => {
     unseen.delete(destination)
-    backups.push(...catalog.backups)
-    problems.push(...catalog.problems)
+    catalogs.set(destination, catalog)
     if (patience === undefined) return
     // What another one says may be a reason to wait after all.
-    if (!isEnough(backups)) {
+    if (!isEnough(backupsOf())) {
       cancel?.()
       cancel = undefined
     } else {
@@ -69,7 +71,7 @@ export async function lookAtAll(
       if (!late.signal.aborted) take(destination, catalog)
     } catch (error) {
       signal.throwIfAborted()
-      if (!late.signal.aborted) problems.push(problemOf(destination, '', error))
+      if (!late.signal.aborted) failures.push(problemOf(destination, '', error))
     }
   })
   try {
@@ -80,5 +82,6 @@ export async function lookAtAll(
     // Those that are left end by themselves, and nobody looks at what they bring.
     for (const look of looks) look.catch(() => {})
   }
-  return { backups, problems, unseen: [...unseen] }
+  const problems = destinations.flatMap((each) => catalogs.get(each)?.problems ?? [])
+  return { backups: backupsOf(), problems: [...problems, ...failures], unseen: [...unseen] }
 }

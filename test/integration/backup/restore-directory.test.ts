@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../../src/common/clock.ts'
 import { silentLogger } from '../../../src/common/logger.ts'
+import { readNetwork } from '../../../src/node/network-choice.ts'
 import { type CairnNode, createNode } from '../../../src/node/node.ts'
 import { type RestoreOptions, restoreDirectory } from '../../../src/node/restoring.ts'
 import { readCatalog } from '../../../src/services/backup/catalog.ts'
@@ -122,7 +123,11 @@ describe('a data directory from backups', function () {
 
   it('begins no new network while a destination cannot be reached, unless told to', async () => {
     await save()
-    await assert.rejects(restore({ destinations: [away()] }), { code: 'BACKUP_UNREACHABLE' })
+    const why = /cannot be read \(.+: .+\)/
+    await assert.rejects(restore({ destinations: [away()] }), {
+      code: 'BACKUP_UNREACHABLE',
+      message: why,
+    })
     assert.equal(existsSync(join(dataDir, 'network.json')), false)
     assert.equal(await restore({ destinations: [away()], newNetwork: true }), undefined)
     assert.ok((await restore()) !== undefined, 'it comes back later')
@@ -266,5 +271,30 @@ describe('a data directory from backups', function () {
     assert.deepEqual((await readdir(dataDir)).sort(), before)
     const again = await start()
     assert.equal(again.identity.device, device)
+  })
+
+  it('RESTORE_UNFINISHED: no network begins where a restore did not end, unless told to', async () => {
+    await world.say('old.txt')
+    await world.mine()
+    await save()
+    const broken: Destination = {
+      ...folder,
+      get: async (name, own) => {
+        if (!name.endsWith('.car.zst.age')) return folder.get(name, own)
+        throw backupError('OBJECT_NOT_FOUND', { destination: 'folder', name })
+      },
+    }
+    await assert.rejects(restore({ destinations: [broken] }), { code: 'BACKUP_UNREADABLE' })
+    await assert.rejects(start(), { code: 'RESTORE_UNFINISHED' })
+    const empty = createFolderDestination({ clock: systemClock }, { path: join(root, 'empty') })
+    assert.equal(await restore({ destinations: [empty] }), undefined)
+    await assert.rejects(start(), { code: 'RESTORE_UNFINISHED' })
+    assert.equal((await restore())?.network, world.node.chain.network, 'it goes on')
+    assert.deepEqual(readNetwork(dataDir), world.node.params)
+    await stop(await start())
+    await rm(dataDir, { recursive: true })
+    await assert.rejects(restore({ destinations: [broken] }), { code: 'BACKUP_UNREADABLE' })
+    assert.equal(await restore({ destinations: [broken], newNetwork: true }), undefined)
+    assert.equal((await start()).founded, true)
   })
 })
