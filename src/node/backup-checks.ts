@@ -27,16 +27,22 @@ export const REMEDIES: Readonly<Record<string, string>> = {
     'Start the device of yours that has the recovery kit, with this version or a newer one, and let the two meet: it says for whom backups are encrypted.',
 }
 
+/** Where no destination is set. */
+export const UNCONFIGURED: Check = {
+  name: 'backups',
+  result: 'warning',
+  says: NOT_CONFIGURED,
+  remedy:
+    'Set one destination (the second disk is the simplest: CAIRN_BACKUP_FOLDER=/mnt/data/backups), start again, then: cairn backup create && cairn backup drill',
+}
+
 /** @param now - milliseconds UTC */
 export function backupChecks(status: BackupsStatus, now: number): Check[] {
   const { configured, faults, destinations, key } = status
   const name = 'backups'
   if (!configured) {
     const warned = status.warnings.includes(NOT_CONFIGURED)
-    if (!warned) return []
-    const remedy =
-      'Set one destination (the second disk is the simplest: CAIRN_BACKUP_FOLDER=/mnt/data/backups), start again, then: cairn backup create && cairn backup drill'
-    return [{ name, result: 'warning', says: NOT_CONFIGURED, remedy }]
+    return warned ? [UNCONFIGURED] : []
   }
   const checks: Check[] = faults.map(({ code, message }) => ({
     name,

@@ -203,6 +203,10 @@ describe('command line', () => {
     assert.match((await cairn(dir, 'completions', 'fish')).out, /-a history/)
     const doctor = await cairn(dir, 'doctor', '--json')
     assert.ok(JSON.parse(doctor.out).checks.some(({ name }: { name: string }) => name === 'disk'))
+    assert.match(doctor.out, /BACKUPS NOT CONFIGURED/)
+    const cancel = (await cairn(dir, 'invite', 'cancel', '--help')).out
+    assert.match(cancel, /--data-dir/)
+    assert.doesNotMatch(cancel, /--role/, 'nothing of the command above')
   })
 
   describe('with a node', () => {

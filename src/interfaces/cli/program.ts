@@ -18,13 +18,17 @@ import { createSession, type GlobalOptions, type RunInit } from './session.ts'
 
 /** @param onUsage - told what is wrong with the arguments */
 export function createProgram(init: RunInit, onUsage: (text: string) => void): Command {
-  const program = new Command('cairn')
+  const program: Command = new Command('cairn')
     .description('Files of one person or one team on all their devices, with a signed history.')
     .option('--json', 'one JSON document on standard output, nothing else there')
     .option('--quiet', 'no notes and no progress')
     .option('--data-dir <dir>', 'data directory (environment: CAIRN_DATA_DIR)')
     .helpCommand('help [command]', 'help for a command')
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({
+      showGlobalOptions: true,
+      // Those that every command takes; not those of the command above, which this one does not heed.
+      visibleGlobalOptions: (command) => (command === program ? [] : [...program.options]),
+    })
     .showSuggestionAfterError(true)
     // `--version` belongs to the commands that take a version of a file; run.ts answers the program's own.
     .addHelpText('after', '\ncairn --version prints the version of the program.')

@@ -11,6 +11,8 @@ export interface Started {
   readonly log: string | null
   /** A network that this start founded takes in anybody. */
   readonly open: boolean
+  /** It was let in just now; what says so may still be on its way. */
+  readonly joined: boolean
 }
 
 /** What goes before the node's own words and fields when another command than `start` runs it. */
@@ -60,12 +62,25 @@ const BY_INVITE = ', which others enter by invite'
 export const STRANGER_TEXT =
   'This device belongs to nobody in this network, and its members let in only whom they invited: nothing is exchanged. Ask one of them for an invite ("cairn invite"), and use it in an empty directory: cairn --data-dir DIR join CODE'
 
+/** What a start has brought back from backups. */
+export function restoredText({
+  height,
+  sources,
+  late,
+}: NonNullable<StartDocument['restored']>): string {
+  const missing =
+    late.length === 0
+      ? ''
+      : ` ${late.join(', ')} did not answer: what is newer there is taken in as soon as it does.`
+  return `Restored from backups: block ${height}, from ${[...new Set(sources)].join(', ')}.${missing} This device has a new key; what it was before stays in "cairn devices" until you revoke it. Contents of files come back from your other devices, and from backups that hold them: "cairn backup" shows how far it is.`
+}
+
 export function startDocument({
   dataDir,
   version,
   daemon,
   log,
-}: Omit<Started, 'open'>): StartDocument {
+}: Omit<Started, 'open' | 'joined'>): StartDocument {
   const { identity, listen } = daemon.status
   return {
     pid: daemon.file.pid,
@@ -97,17 +112,12 @@ export function startText(started: Started): string {
   const warning = daemon.exposed
     ? '\n\nThe API is open to other machines. Whoever has the token can do everything; use it only in a network that you trust, or behind HTTPS.'
     : ''
-  if (identity.user === null) {
+  if (identity.user === null && !started.joined) {
     return `Cairn ${version} runs: API ${daemon.file.api}, data ${dataDir}.\n\n${STRANGER_TEXT}\n\nStop it with: cairn stop${warning}`
   }
-  const { restored } = daemon
-  if (restored !== undefined) {
-    const from = restored.sources.map(({ destination }) => destination).join(', ')
-    const late =
-      restored.late.length === 0
-        ? ''
-        : ` ${restored.late.join(', ')} did not answer: what is newer there is taken in as soon as it does.`
-    return `Cairn ${version} runs: API ${daemon.file.api}, data ${dataDir}.\n\nRestored from backups: block ${restored.height}, from ${from}.${late} This device has a new key; what it was before stays in "cairn devices" until you revoke it. Contents of files come back from your other devices.${warning}`
+  const { restored } = startDocument(started)
+  if (restored !== null) {
+    return `Cairn ${version} runs: API ${daemon.file.api}, data ${dataDir}.\n\n${restoredText(restored)}${warning}`
   }
   if (!daemon.founded && chain.height > 0) {
     const gateway = daemon.file.gateway === null ? '' : `, gateway ${daemon.file.gateway}`

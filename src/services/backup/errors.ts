@@ -104,7 +104,7 @@ export const BACKUP_ERRORS = {
     says: 'There are backups, but none of them can be read ({problems}). No new network is founded in their place; use --new-network if that is what you want.',
   },
   BACKUP_UNREACHABLE: {
-    says: 'The backup destinations cannot be reached ({destinations}), so it is not known whether there is something to restore. No new network is founded in its place; use --new-network if that is what you want.',
+    says: 'It is not known whether there is something to restore, because a backup destination cannot be read ({destinations}). No new network is founded in its place; use --new-network if that is what you want.',
   },
   BACKUP_BEHIND: {
     says: 'The backup {name} ends at block {height}, behind what is here (block {here}). Nothing was changed; use --allow-rollback to go back all the same.',

@@ -97,8 +97,11 @@ export async function findBackups(
   const { backups: all, unseen } = looks
   const problems = [...looks.problems]
   const unreachable = (): Error => {
-    const names = unseen.map(({ name }) => name).join(', ')
-    return backupError('BACKUP_UNREACHABLE', { destinations: names })
+    const told = unseen.map(({ name }) => {
+      const why = problems.find(({ destination }) => destination === name)?.message
+      return why === undefined ? name : `${name}: ${why}`
+    })
+    return backupError('BACKUP_UNREACHABLE', { destinations: told.join(' ') })
   }
   if (all.length === 0 && problems.length === 0) return undefined
   if (all.length === 0 && unseen.length > 0) throw unreachable()

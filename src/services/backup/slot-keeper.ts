@@ -14,7 +14,7 @@ import type { Logger } from '../../common/logger.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
 import type { Destination } from './destination.ts'
 import { backupError } from './errors.ts'
-import type { BackupKey } from './keys.ts'
+import { type BackupKey, unlockKey } from './keys.ts'
 import type { ObjectRef } from './manifest.ts'
 import { hasSlot, makeSlot, putSlot, readSlot, slotName } from './slots.ts'
 
@@ -101,11 +101,31 @@ export function createSlotKeeper(
     logger.info('The passphrase opens the backups there', { destination: destination.name })
   }
 
+  /**
+   * Whether the passphrase opens what stands there already, for a node whose disk was wiped. Asked on IPFS alone: there
+   * a slot that is replaced is unpinned, and the CIDs that somebody noted lead to the one of before.
+   */
+  const stands = async (passphrase: string, signal: AbortSignal): Promise<boolean> => {
+    if (destination.kind !== 'ipfs' || key === undefined) return false
+    const slot = await readSlot(destination, key.recipient, signal)
+    if (slot === undefined) return false
+    try {
+      const opened = await unlockKey(slot, passphrase, destination.name)
+      if (opened.recipient !== key.recipient) return false
+    } catch {
+      return false
+    }
+    store.setMeta(name, utf8(markOf(passphrase)))
+    known = { ref: refOf(key.recipient, slot) }
+    return true
+  }
+
   const look = async (passphrase: string, signal: AbortSignal): Promise<void> => {
     try {
       // A destination may have been emptied since it was set there.
       if (key === undefined) return
       if (isMarked() && (await hasSlot(destination, key.recipient, signal))) seen = true
+      else if (await stands(passphrase, signal)) seen = true
       else await write(passphrase, signal)
       problem = undefined
     } catch (error) {

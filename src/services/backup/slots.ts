@@ -116,11 +116,18 @@ async function readSlots(
   signal: AbortSignal,
 ): Promise<readonly Uint8Array[]> {
   const listed = (await destination.list(PREFIX, signal)).slice(-MAX_SLOTS).reverse()
-  if (listed.length === 0) {
+  const slots: Uint8Array[] = []
+  for (const { name } of listed) {
+    try {
+      slots.push(await destination.get(name, signal, MAX_SLOT_BYTES))
+    } catch (error) {
+      // A manifest on IPFS names the slot of its time, which may be unpinned since.
+      if (codeOf(error) !== 'OBJECT_NOT_FOUND') throw error
+    }
+  }
+  if (slots.length === 0) {
     throw backupError('BACKUP_SLOT_MISSING', { destination: destination.name })
   }
-  const slots: Uint8Array[] = []
-  for (const { name } of listed) slots.push(await destination.get(name, signal, MAX_SLOT_BYTES))
   return slots
 }
 

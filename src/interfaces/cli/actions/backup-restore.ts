@@ -86,7 +86,7 @@ async function intoNode(
 }
 
 function text({ height, records, sources, problems, contents }: Restored): string {
-  const from = sources.map(({ destination }) => destination).join(', ')
+  const from = [...new Set(sources.map(({ destination }) => destination))].join(', ')
   const trouble = problems.length === 0 ? '' : ` (${count(problems.length, 'backup')} unusable)`
   if (sources.length === 0) {
     return `The history here is ahead of all backups (block ${height}).${contentsText(contents)}`

@@ -15,7 +15,13 @@ import type { Given, Question, Wants } from '../parent.ts'
 import { passphraseForStart } from '../passphrase.ts'
 import type { Options } from '../register.ts'
 import type { Session } from '../session.ts'
-import { foundedText, type Prelude, STRANGER_TEXT, type StartDocument } from '../start-text.ts'
+import {
+  foundedText,
+  type Prelude,
+  restoredText,
+  STRANGER_TEXT,
+  type StartDocument,
+} from '../start-text.ts'
 
 /** Milliseconds for the start; joining a network waits for a peer. */
 const START_MS = 60_000
@@ -125,9 +131,12 @@ export async function startDetached(
       ['  log', ready.log ?? undefined],
     ])
     const founded = ready.founded ? `\n\n${foundedText(ready.network, options.open === true)}` : ''
-    const stranger = ready.user === null ? `\n\n${STRANGER_TEXT}` : ''
+    const restored = ready.restored === null ? '' : `\n\n${restoredText(ready.restored)}`
+    // Who was let in just now knows it before the records that say so are here.
+    const joined = prelude.document.joined !== undefined
+    const stranger = ready.user === null && !joined ? `\n\n${STRANGER_TEXT}` : ''
     const before = prelude.text === '' ? '' : `${prelude.text}\n\n`
-    return `${before}Cairn ${ready.version} runs in the background (process ${ready.pid}).\n\n${places}${founded}${stranger}\n\nStop it with: cairn stop`
+    return `${before}Cairn ${ready.version} runs in the background (process ${ready.pid}).\n\n${places}${founded}${restored}${stranger}\n\nStop it with: cairn stop`
   })
 }
 

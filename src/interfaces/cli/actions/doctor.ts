@@ -153,7 +153,10 @@ async function backupsCheck(session: Session, loaded: LoadedConfig): Promise<Che
   const { destinationsOf } = await import('../backup-options.ts')
   const configured = await destinationsOf(session, loaded)
   const { plans, sources, faults } = configured
-  if (plans.length + sources.length + faults.length === 0) return []
+  if (plans.length + sources.length + faults.length === 0) {
+    const { UNCONFIGURED } = await import('../../../node/backup-checks.ts')
+    return loaded.values.role === 'backup' ? [] : [UNCONFIGURED]
+  }
   const [{ lookAtBackups }, { createLogger }, { systemClock }] = await Promise.all([
     import('../../../node/backup-look.ts'),
     import('../../../common/logger.ts'),

@@ -132,7 +132,8 @@ async function runNode(
     throw error
   }
   const open = loaded.values.admission === 'open'
-  const told = { dataDir, version, daemon, log: log.path, open }
+  const joined = prelude.document.joined !== undefined
+  const told = { dataDir, version, daemon, log: log.path, open, joined }
   session.result({ ...startDocument(told), ...prelude.document }, () => {
     const { text } = prelude
     return text === '' ? startText(told) : `${text}\n\n${startText(told)}`

@@ -9,7 +9,10 @@ import type { CommandSetup } from '../register.ts'
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 
 export function registerConfig({ program, register }: CommandSetup): void {
-  const config = program.command('config').description('settings: show, schema, set, unset')
+  const config = program
+    .command('config')
+    .description('settings: what there is, and changing them')
+    .helpCommand(false)
   const show = new Command('show').description('all settings, and where each comes from')
   register(show, async (session) => {
     const { loadConfig } = await import('../../config/load.ts')
@@ -31,7 +34,7 @@ export function registerConfig({ program, register }: CommandSetup): void {
   })
   const set = new Command('set')
     .description('write a setting into config.json; it holds from the next start')
-    .argument('<key>', 'see: cairn config schema')
+    .argument('<key>', 'see: cairn config keys')
     .argument('<value>', 'lists: with commas between')
   register(set, async (session, [key = '', value = '']) => {
     const { setConfig } = await import('../../config/change.ts')

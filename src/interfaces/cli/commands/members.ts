@@ -34,7 +34,9 @@ export function registerMembers({ program, register }: CommandSetup): void {
     )
   })
 
-  const devices = program.command('devices').description('their devices; revoke one that is lost')
+  const devices = program
+    .command('devices')
+    .description('the devices of this network; revoke one of yours that is lost')
   register(devices, async (session) => {
     const client = await session.node()
     const { items } = await client.get<{ items: SeenDevice[] }>(

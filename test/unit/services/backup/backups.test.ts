@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { toHex } from '../../../../src/common/bytes.ts'
+import { toHex, utf8 } from '../../../../src/common/bytes.ts'
 import { type Logger, silentLogger } from '../../../../src/common/logger.ts'
 import { type Backups, createBackups } from '../../../../src/services/backup/backups.ts'
 import { backupError } from '../../../../src/services/backup/errors.ts'
@@ -456,6 +456,24 @@ describe('backups of a node', () => {
       world.clock.time += 1000
       await until(() => manifests(ipfs).length === 2, 'a backup because of it')
       assert.notEqual(slotOf(1), first)
+      assert.ok(await opens(ipfs, 'other words'))
+    })
+
+    it('keep the one on IPFS that it opens, also on an empty disk: manifests of before name it', async () => {
+      const ipfs = createMemoryDestination({ name: 'ipfs', kind: 'ipfs', now: world.clock.now })
+      const again = async (passphrase: string): Promise<void> => {
+        backups = make([ipfs], { passphrase, logN: 4 })
+        await backups.start()
+        await until(() => backups.status().every((each) => each.passphrase), 'it is set')
+        await stop()
+        // As an empty disk: what this device remembers of it is gone.
+        world.node.store.setMeta('backup/slot/ipfs', utf8(''))
+      }
+      await again('good words')
+      await again('good words')
+      assert.equal(slots(ipfs).length, 1)
+      await again('other words')
+      assert.equal(slots(ipfs).length, 2)
       assert.ok(await opens(ipfs, 'other words'))
     })
 
