@@ -3,7 +3,7 @@
  * that are there. What was put and is in no manifest yet is nobody's: an interrupted save leaves the backup before
  * it as it was.
  */
-import { deviceKeyOf, type RecordId, type UserId } from '../../chain/ids.ts'
+import { deviceKeyOf, type UserId } from '../../chain/ids.ts'
 import { toHex } from '../../common/bytes.ts'
 import type { Clock } from '../../common/clock.ts'
 import { sha256 } from '../../common/crypto.ts'
@@ -13,6 +13,7 @@ import type { ChainStore } from '../../storage/chain-store.ts'
 import type { Signer } from '../chain/own-records.ts'
 import type { Destination } from './destination.ts'
 import { backupError } from './errors.ts'
+import { createFreshRecords } from './fresh-records.ts'
 import { type Kept, type PendingRecord, partsOf, planSave, sealedCount } from './lineage.ts'
 import {
   encodeIndex,
@@ -30,8 +31,6 @@ import { type Place, putObject } from './putting.ts'
 import { packSegment } from './segment.ts'
 import { loadStanding, type Owner, type Standing } from './standing.ts'
 
-/** Records that became pending and are not saved yet, kept by themselves; with more, all are looked through. */
-const MAX_FRESH = 10_000
 /**
  * Milliseconds after which what stands at the destination is looked up again before it is continued: another node may
  * have cleaned up there, or somebody emptied it. Less than what a cleaner waits: retention.ts.
@@ -106,7 +105,7 @@ export function createWriter(
   let last: string | undefined
   /** What the last manifest of this program says of the slot, hex. */
   let slotSaved: string | null | undefined
-  let fresh: Map<RecordId, PendingRecord> | undefined
+  const fresh = createFreshRecords()
   const savePerson = async (
     at: Standing,
     user: UserId,
@@ -235,26 +234,21 @@ export function createWriter(
   }
 
   return {
-    note: (record) => {
-      fresh?.set(record.id, record)
-      if ((fresh?.size ?? 0) > MAX_FRESH) fresh = undefined
-    },
-    unsure: () => {
-      fresh = undefined
-    },
+    note: fresh.note,
+    unsure: fresh.unsure,
     save: async (options) => {
       const user = owner.user()
       if (user === undefined) throw backupError('BACKUP_NOT_READY')
       if (options.full === true) {
         standing = undefined
-        fresh = undefined
+        fresh.unsure()
       }
       if (standing === undefined || clock.now() - seenAt > LOOK_AGAIN_MS) {
         standing = await loadStanding(
           { store, destination, owner, logger },
           { device, user, full: options.full === true, last, standing, signal: options.signal },
         )
-        if (!standing.isContinued) fresh = undefined
+        if (!standing.isContinued) fresh.unsure()
         standing = { ...standing, number: Math.max(standing.number, sent + 1) }
         seenAt = clock.now()
       }
@@ -265,16 +259,12 @@ export function createWriter(
       }
       let saved: Saved | undefined
       for (let tries = 0; tries < MAX_TRIES; tries++) {
-        const taken = fresh === undefined ? undefined : [...fresh.values()]
-        fresh = new Map()
+        const taken = fresh.take()
         let result: Awaited<ReturnType<typeof saveOnce>>
         try {
           result = await saveOnce(standing, { user, recipient, taken }, options)
         } catch (error) {
-          // What came in the meantime stays beside what was not saved.
-          const all = [...(taken ?? []), ...(fresh?.values() ?? [])]
-          const known = new Map(all.map((record) => [record.id, record]))
-          fresh = taken === undefined || fresh === undefined ? undefined : known
+          fresh.putBack(taken)
           // It may be there all the same: no two backups have one number.
           if (sent === standing.number) standing = { ...standing, number: sent + 1 }
           throw error
@@ -283,7 +273,7 @@ export function createWriter(
         if (result === 'slept') {
           // Who cleans up there may have taken what no manifest named.
           standing = undefined
-          fresh = undefined
+          fresh.unsure()
           throw backupError('BACKUP_INTERRUPTED')
         }
         if (result !== 'moved') {
@@ -292,7 +282,7 @@ export function createWriter(
           if (result.isWhole) return saved
           tries = -1
         }
-        fresh = undefined
+        fresh.unsure()
       }
       throw backupError('BACKUP_MOVING')
     },
