@@ -118,7 +118,7 @@ export function createNodeBackups(
     readonly damaged: boolean
   },
 ): NodeBackups {
-  const { chain, keystore, clock } = components
+  const { keystore, clock } = components
   const { options } = init
   const logger = components.logger.child('backup')
   const network = networkIdOf(init.params)
@@ -161,48 +161,14 @@ export function createNodeBackups(
       for (const { code, message } of options.faults) logger.error(message, { code })
       if (!isConfigured) logger.warn(NOT_CONFIGURED)
       if (options.plans.length === 0) return
-      const { openDestinations, openUnseen } = await import('./backup-destinations.ts')
-      const { createLateKeys } = await import('./late-keys.ts')
-      const { openContents } = await import('./backup-contents.ts')
-      const opened = await openDestinations({ clock, logger }, options, init.dataDir, init.listen)
-      for (const { code, message } of opened.faults.slice(options.faults.length)) {
-        logger.error(message, { code })
-      }
+      const { openBackups } = await import('./backup-opening.ts')
+      const opened = await openBackups(
+        { ...components, vouched: vouching.vouched, keys },
+        { ...init, options },
+        stopping.signal,
+      )
+      const { backups, figures } = opened
       faults = opened.faults
-      const key = await keys.from(opened.destinations, stopping.signal)
-      const { createBackups } = await import('../services/backup/backups.ts')
-      const { createFigures, retentionOf } = await import('./backup-figures.ts')
-      const owner = {
-        network,
-        user: () => chain.user,
-        key,
-        vouched: vouching.vouched,
-        person: components.person,
-      }
-      const { contents, hasContents } = openContents(
-        { ...components, ...opened, logger },
-        { params: init.params, wanted: options.contents },
-      )
-      const backups = createBackups(
-        {
-          ...components,
-          contents,
-          destinations: opened.destinations,
-          owner,
-          sources: await openUnseen({ ...components, logger }, options.sources ?? []),
-          onPerson: createLateKeys(components, { network }),
-        },
-        {
-          params: init.params,
-          passphrase: options.given.passphrase,
-          retention: retentionOf(opened.destinations, options.retention),
-          hasContents,
-        },
-      )
-      const figures = createFigures(
-        { backups, destinations: opened.destinations, clock, logger },
-        { network, key, prices: options.prices },
-      )
       if (init.damaged) await repair(backups)
       await backups.start()
       running = { backups, figures }
