@@ -1,5 +1,6 @@
 /** When the clock of this computer is behind a backup: how far, and of what time the backup is. */
-import { decodeHeader } from '../../chain/codec.ts'
+import { decodeHeader, verifySeal } from '../../chain/codec.ts'
+import { deviceIdOf } from '../../chain/ids.ts'
 import { count } from '../../common/plural.ts'
 import { backupError } from './errors.ts'
 import type { Manifest } from './manifest.ts'
@@ -16,6 +17,9 @@ export function clockBehind(
   now: number,
 ): Error {
   const last = blocks.at(-1)
+  const future = blocks
+    .map(({ header }) => decodeHeader(header).header)
+    .find(({ time: sealed }) => sealed > now)
   const time = Math.max(
     manifest.time,
     last === undefined ? 0 : decodeHeader(last.header).header.time,
@@ -26,6 +30,8 @@ export function clockBehind(
     milliseconds: time - now,
     now: timeText(now),
     time: timeText(time),
+    // Who sealed the first of them; null: nobody did.
+    miner: future !== undefined && verifySeal(future) ? deviceIdOf(future.miner) : null,
   })
 }
 

@@ -6,8 +6,9 @@
  */
 import { decodeHeader } from '../../chain/codec.ts'
 import type { BlockId, DeviceId } from '../../chain/ids.ts'
+import { readDevice } from '../../chain/state/devices.ts'
 import type { Clock } from '../../common/clock.ts'
-import { codeOf } from '../../common/errors.ts'
+import { CairnError } from '../../common/errors.ts'
 import type { Logger } from '../../common/logger.ts'
 import type { SyncChain } from '../../network/sync/chain.ts'
 import type { ChainStore } from '../../storage/chain-store.ts'
@@ -37,7 +38,7 @@ const AHEAD = 3
 /** The chain that is filled. */
 export interface RestoreTarget {
   readonly chain: Pick<SyncChain, 'planHeaders' | 'acceptBodies' | 'acceptRecords'>
-  readonly store: Pick<ChainStore, 'tip' | 'block' | 'onMain'>
+  readonly store: Pick<ChainStore, 'tip' | 'block' | 'onMain' | 'state'>
   /** As whose gift the bytes are checked. */
   readonly device: DeviceId
 }
@@ -91,6 +92,7 @@ export async function restoreBackups(
   const problems: Problem[] = []
   const sources: { destination: string; object: string }[] = []
   let records = 0
+  let ahead: CairnError | undefined
   for (const line of linesOf(init.backups)) {
     for (const entry of line) {
       const { destination, manifest } = entry
@@ -100,7 +102,8 @@ export async function restoreBackups(
         break
       } catch (error) {
         signal.throwIfAborted()
-        if (codeOf(error) === 'BACKUP_CLOCK') throw error
+        const isAhead = error instanceof CairnError && error.code === 'BACKUP_CLOCK'
+        if (isAhead) ahead ??= error
         const problem = problemOf(destination, manifest.object, error)
         problems.push(problem)
         logger.warn('A backup could not be restored; another one is tried', {
@@ -109,12 +112,21 @@ export async function restoreBackups(
           code: problem.code,
           why: problem.message,
         })
+        // An older one would go back behind it.
+        if (isAhead) break
       }
     }
   }
+  // A block of the future that no device has sealed says nothing of the clock.
+  if (ahead !== undefined && (sources.length === 0 || isByDevice(target, ahead))) throw ahead
   if (sources.length === 0) throw backupError('BACKUP_UNREADABLE', { problems: codesOf(problems) })
   const { id: tip, height } = target.store.tip()
   return { tip, height, sources, records, problems }
+}
+
+function isByDevice({ store }: RestoreTarget, { details }: CairnError): boolean {
+  const { miner } = details
+  return typeof miner === 'string' && readDevice(store.state, miner as DeviceId) !== undefined
 }
 
 async function takeBackup(

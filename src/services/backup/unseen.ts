@@ -16,6 +16,7 @@ const PASSING: ReadonlySet<string> = new Set([
   'DESTINATION_BUSY',
   'DESTINATION_FAILED',
   'DESTINATION_REFUSED',
+  'BACKUP_CLOCK',
 ])
 
 /** Those of which something was not heard that may be heard another time. */

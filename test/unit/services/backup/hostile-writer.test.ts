@@ -1,21 +1,41 @@
 import assert from 'node:assert/strict'
+import { NONCE_BYTES, type SealedHeader } from '../../../../src/chain/block.ts'
+import { decodeHeader, encodeHeader } from '../../../../src/chain/codec.ts'
+import { nextDifficulty } from '../../../../src/chain/difficulty.ts'
+import { checkWork } from '../../../../src/chain/pow.ts'
 import { readDevice } from '../../../../src/chain/state/devices.ts'
+import { publicKeyOf, sha256 } from '../../../../src/common/crypto.ts'
 import { silentLogger } from '../../../../src/common/logger.ts'
 import { readCatalog } from '../../../../src/services/backup/catalog.ts'
 import { findBackups } from '../../../../src/services/backup/find.ts'
-import { folderOf, type Manifest } from '../../../../src/services/backup/manifest.ts'
+import {
+  folderOf,
+  type Manifest,
+  segmentName,
+  workBytes,
+} from '../../../../src/services/backup/manifest.ts'
 import { restoreBackups } from '../../../../src/services/backup/restore.ts'
 import { createCleaner, ORPHAN_MS } from '../../../../src/services/backup/retention.ts'
+import { packSegment } from '../../../../src/services/backup/segment.ts'
 import { verifyDestination } from '../../../../src/services/backup/verify.ts'
 import { type BackupWriter, createWriter } from '../../../../src/services/backup/writer.ts'
 import { ALL_WORK, forgedManifest } from '../../../helpers/backup/forged.ts'
 import { type BackupWorld, createBackupWorld, key } from '../../../helpers/backup-world.ts'
+import { seedOf } from '../../../helpers/chain-node.ts'
 import {
   createMemoryDestination,
   type MemoryDestination,
 } from '../../../helpers/memory-destination.ts'
 
 const signal = new AbortController().signal
+const isProven = (header: SealedHeader): boolean => {
+  try {
+    checkWork(header)
+    return true
+  } catch {
+    return false
+  }
+}
 const YEAR = 365 * 86_400_000
 
 describe('backups at a destination to which others may write', () => {
@@ -96,6 +116,47 @@ describe('backups at a destination to which others may write', () => {
     assert.equal(unread, 8401 - 4096)
     assert.equal(await restored(), world.node.store.tip().id)
   }).timeout(10_000)
+
+  it('come back although a block of the future is added, which no device has sealed', async () => {
+    const { store } = world.node
+    const [real = assert.fail()] = await manifests()
+    const ancestors = store
+      .mainHeaders(0, 100)
+      .map((bytes) => decodeHeader(bytes).header)
+      .toReversed()
+    const [parent = assert.fail()] = ancestors
+    const time = world.clock.now() + 86_400_000
+    const { difficultyFloor } = world.node.params
+    const found: SealedHeader[] = []
+    for (let count = 0; found.length === 0; count++) {
+      const nonce = new Uint8Array(NONCE_BYTES)
+      new DataView(nonce.buffer).setUint32(0, count)
+      const header = encodeHeader({
+        ...parent,
+        parent: store.tip().id,
+        height: parent.height + 1,
+        time,
+        difficulty: nextDifficulty(difficultyFloor, ancestors, time),
+        miner: publicKeyOf('ed25519', seedOf('eve')),
+        seal: new Uint8Array(64),
+        nonce,
+      })
+      if (isProven(header)) found.push(header)
+    }
+    const [{ id, bytes: header } = assert.fail()] = found
+    const content = { blocks: [{ header, body: new Uint8Array(9) }], records: [] }
+    const object = await packSegment(content, { root: id, recipient: key.recipient })
+    const height = parent.height + 1
+    const entry = { sha256: sha256(object), size: object.length, plain: 900, tier: 0 }
+    const forged = forgedManifest(real, 'eve', {
+      chainwork: workBytes(1n),
+      sealed: null,
+      segments: [{ ...entry, from: height, to: height, tip: id, records: 0 }],
+    })
+    await destination.put(segmentName(forged, entry), object, { signal })
+    await put(forged)
+    assert.equal(await restored(), store.tip().id)
+  })
 
   it('are cleaned up as if nobody else wrote there', async () => {
     for (let n = 0; n < 5; n++) {
