@@ -55,7 +55,7 @@ export const BACKUP_ERRORS = {
     says: 'There are backups, but no key to open them. Give the passphrase that was set for them (CAIRN_BACKUP_PASSPHRASE, --backup-passphrase-file) or the words of the recovery kit (CAIRN_RECOVERY_WORDS, --recovery-words-file); at a terminal the start asks for them.',
   },
   BACKUP_SLOT_MISSING: {
-    says: 'No passphrase was ever set for the backups at {destination}. Use the recovery kit or the backup key.',
+    says: 'No passphrase stands with the backups at {destination}: none was set, or another one took its place and this one is gone. Use the words of the recovery kit, or the backup key.',
   },
   BACKUP_PASSPHRASE: { says: 'The passphrase does not open the backups at {destination}.' },
 
