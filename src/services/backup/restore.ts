@@ -21,6 +21,7 @@ import {
 } from './catalog.ts'
 import { clockBehind } from './clock-behind.ts'
 import type { BroughtContents } from './contents/bringing.ts'
+import type { Destination } from './destination.ts'
 import { backupError } from './errors.ts'
 import { codesOf, linesOf } from './find.ts'
 import type { BackupKey } from './keys.ts'
@@ -34,6 +35,12 @@ const WINDOWS = 24
 const HEADERS = 1024
 /** Segments that are fetched and opened while others are taken in: 2 MiB each. */
 const AHEAD = 3
+
+/**
+ * Milliseconds without a block after which another destination has its turn: one that says that it has the most, and
+ * gives each piece as slowly as it may, holds nothing up for long.
+ */
+const STALLED_MS = 120_000
 
 /** The chain that is filled. */
 export interface RestoreTarget {
@@ -93,11 +100,21 @@ export async function restoreBackups(
   const sources: { destination: string; object: string }[] = []
   let records = 0
   let ahead: CairnError | undefined
-  for (const line of linesOf(init.backups)) {
+  const lines = [...linesOf(init.backups)]
+  const slow = new Set<Destination>()
+  for (let line = lines.shift(); line !== undefined; line = lines.shift()) {
+    const isSlow = line.some(({ destination }) => slow.has(destination))
+    const hasOthers = lines.some((other) =>
+      other.some((one) => one.destination !== line[0]?.destination && !slow.has(one.destination)),
+    )
+    if (isSlow && hasOthers) lines.push(line)
+    // What it holds is taken in later, where there is something to go on with: late.ts.
+    if (isSlow && (hasOthers || sources.length > 0)) continue
+    const isHurried = hasOthers || sources.length > 0
     for (const entry of line) {
       const { destination, manifest } = entry
       try {
-        records += await takeBackup(components, entry, init.key, signal)
+        records += await takeBackup(components, entry, { key: init.key, isHurried }, signal)
         sources.push({ destination: destination.name, object: manifest.object })
         break
       } catch (error) {
@@ -112,8 +129,10 @@ export async function restoreBackups(
           code: problem.code,
           why: problem.message,
         })
-        // An older one would go back behind it.
-        if (isAhead) break
+        const isStalled = isHurried && problem.code === 'DESTINATION_SLOW'
+        if (isStalled) slow.add(destination)
+        // An older one would go back behind it, or be as slow.
+        if (isAhead || isStalled) break
       }
     }
   }
@@ -132,7 +151,7 @@ function isByDevice({ store }: RestoreTarget, { details }: CairnError): boolean 
 async function takeBackup(
   { target, clock }: RestoreComponents,
   { destination, manifest }: CatalogEntry,
-  key: BackupKey,
+  { key, isHurried }: { readonly key: BackupKey; readonly isHurried: boolean },
   signal: AbortSignal,
 ): Promise<number> {
   const list = await readSegmentList(destination, manifest, signal)
@@ -153,7 +172,16 @@ async function takeBackup(
     }
   }
   let started = 0
+  let reached = target.store.tip().chainwork
+  let since = clock.now()
   const next = async (): Promise<SegmentContent | undefined> => {
+    const { chainwork } = target.store.tip()
+    if (chainwork !== reached) since = clock.now()
+    reached = chainwork
+    if (isHurried && clock.now() - since > STALLED_MS) {
+      const details = { destination: destination.name, seconds: STALLED_MS / 1000 }
+      throw backupError('DESTINATION_SLOW', details)
+    }
     const before = ahead.length
     fill(started)
     started += ahead.length - before

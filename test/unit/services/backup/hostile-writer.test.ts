@@ -14,7 +14,7 @@ import {
   segmentName,
   workBytes,
 } from '../../../../src/services/backup/manifest.ts'
-import { restoreBackups } from '../../../../src/services/backup/restore.ts'
+import { type Restored, restoreBackups } from '../../../../src/services/backup/restore.ts'
 import { createCleaner, ORPHAN_MS } from '../../../../src/services/backup/retention.ts'
 import { packSegment } from '../../../../src/services/backup/segment.ts'
 import { verifyDestination } from '../../../../src/services/backup/verify.ts'
@@ -56,20 +56,20 @@ describe('backups at a destination to which others may write', () => {
   }
   const put = async (manifest: Manifest): Promise<void> =>
     destination.put(manifest.object, manifest.bytes, { signal })
-  const restored = async (): Promise<string> => {
+  const restore = async (destinations: readonly MemoryDestination[]): Promise<Restored> => {
     const target = world.scratch()
     try {
       const opener = { key }
-      const components = { destinations: [destination], logger: silentLogger }
+      const components = { destinations, logger: silentLogger }
       const found = await findBackups(components, { opener }, signal)
       const { backups } = found ?? assert.fail('nothing was found')
       const { clock } = world
-      await restoreBackups({ target, clock, logger: silentLogger }, { backups, key }, signal)
-      return target.store.tip().id
+      return await restoreBackups({ target, clock, logger: silentLogger }, { backups, key }, signal)
     } finally {
       await target.close()
     }
   }
+  const restored = async (): Promise<string> => (await restore([destination])).tip
   const cleaner = (last: number) =>
     createCleaner(
       { destination, clock: world.clock },
@@ -116,6 +116,29 @@ describe('backups at a destination to which others may write', () => {
     assert.equal(unread, 8401 - 4096)
     assert.equal(await restored(), world.node.store.tip().id)
   }).timeout(10_000)
+
+  it('come back although another destination promises more, and gives it as slowly as it may', async () => {
+    const [real = assert.fail()] = await manifests()
+    const [segment = assert.fail()] = real.segments
+    const hostile = createMemoryDestination({ name: 'hostile', kind: 'postgres' })
+    const { bytes } = destination.objects.get(segmentName(real, segment)) ?? assert.fail()
+    for (const eve of ['eve', 'mallory']) {
+      const segments = Array.from({ length: 200 }, () => ({ ...segment, records: 1 }))
+      const forged = forgedManifest(real, eve, { chainwork: ALL_WORK, sealed: null, segments })
+      await hostile.put(forged.object, forged.bytes, { signal })
+      await hostile.put(segmentName(forged, segment), bytes, { signal })
+    }
+    hostile.before = (call, name) => {
+      if (call === 'get' && name.endsWith('.car.zst.age')) world.clock.time += 29_000
+    }
+    await world.say()
+    await world.mine()
+    await writer.save({ name: 'test', manual: false, signal })
+    const result = await restore([hostile, destination])
+    assert.equal(result.tip, world.node.store.tip().id)
+    assert.ok(result.problems.some(({ code }) => code === 'DESTINATION_SLOW'))
+    assert.ok(hostile.gets.length < 20, `${hostile.gets.length} objects`)
+  })
 
   it('come back although a block of the future is added, which no device has sealed', async () => {
     const { store } = world.node
