@@ -74,9 +74,14 @@ export interface Plan {
 const FINE: NetworkConditions = { delay: [5, 60], loss: 0, duplicate: 0, breaks: 0 }
 const DAY = 86_400_000
 
+/** The family of a seed that is not told another one. */
+export function familyOf(seed: number): Family {
+  return FAMILIES[seed % FAMILIES.length] as Family
+}
+
 export function createPlan(seed: number, family?: Family): Plan {
   const prng = createPrng(`cairn/${seed}`)
-  const chosen = family ?? (FAMILIES[seed % FAMILIES.length] as Family)
+  const chosen = family ?? familyOf(seed)
   const size = chosen === 'ties' ? prng.int(4, 6) : prng.int(2, 5)
   const users = prng.int(1, Math.min(3, size))
   const ahead = prng.int(0, size - 1)

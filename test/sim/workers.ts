@@ -1,7 +1,7 @@
 /** Runs many seeds, several at a time in worker threads. */
 import { Worker } from 'node:worker_threads'
 import type { AccessOutcome } from './access.ts'
-import type { Family } from './plan.ts'
+import { type Family, familyOf } from './plan.ts'
 import type { Outcome } from './simulate.ts'
 
 export interface SeedResult {
@@ -27,8 +27,8 @@ export interface AccessSeedJob {
   readonly holders: number | undefined
 }
 
-/** Milliseconds of real time after which a run counts as hanging. */
-const HANG_MS = 60_000
+/** Milliseconds of real time after which a run counts as hanging: a second of it is much; a busy machine needs more. */
+const HANG_MS = 300_000
 
 export interface Crew<Option, Result> {
   /** Runs all of `seeds`; `report` is told of each as it ends. */
@@ -125,7 +125,7 @@ function broken(job: SeedJob, error: unknown): SeedResult {
   const figures = { ...nothing, reorgs: 0, stranded: 0, alarms: 0, deaths: 0 }
   return {
     seed: job.seed,
-    family: job.family ?? 'mix',
+    family: job.family ?? familyOf(job.seed),
     failures: [whyOf(error)],
     trace: '',
     figures,
