@@ -243,12 +243,7 @@ export function createBackups(components: BackupsComponents, init: BackupsInit):
         }),
       )
     },
-    list: (signal) =>
-      listBackups(
-        places.map(({ destination }) => destination),
-        owner.network,
-        signal,
-      ),
+    list: (signal) => listBackups(places, owner.network, signal),
     verify: async (destination, signal, object) =>
       placeOf(destination).prover.verify(signal, object),
     drill: async (destination, signal) => placeOf(destination).prover.drill(signal),

@@ -42,6 +42,9 @@ export const BACKUP_ERRORS = {
   BACKUP_NOT_CONFIGURED: {
     says: 'This node has no backup destination. Set DATABASE_URL, R2_…, S3_…, GCS_BUCKET_NAME, PINATA_JWT or CAIRN_BACKUP_FOLDER and start it again.',
   },
+  DESTINATION_EMPTIED: {
+    says: 'The backup destination {destination} has nothing any more of what was backed up there. See whether its disk is mounted, its bucket, table or account still the one that was set; then write all anew: cairn backup create --full',
+  },
   DESTINATION_UNKNOWN: { says: 'No backup destination is called {destination}.' },
 
   // keys

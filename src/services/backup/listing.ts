@@ -3,6 +3,7 @@ import type { NetworkId } from '../../chain/ids.ts'
 import { type Called, calledOf, shortNames } from './called.ts'
 import { type CatalogEntry, forEach, type Problem, problemOf, readCatalog } from './catalog.ts'
 import type { Destination, DestinationKind } from './destination.ts'
+import { backupError } from './errors.ts'
 
 /** One backup at a destination. */
 export interface BackupView extends Called {
@@ -22,17 +23,26 @@ export interface Listing {
   readonly problems: readonly Problem[]
 }
 
+/** A destination, and whether something was backed up there from here. */
+export interface ListedPlace {
+  readonly destination: Destination
+  readonly isUsed?: boolean
+}
+
 /** All backups of a network at all destinations, the newest first; what cannot be read is a problem. */
 export async function listBackups(
-  destinations: readonly Destination[],
+  places: readonly ListedPlace[],
   network: NetworkId,
   signal: AbortSignal,
 ): Promise<Listing> {
   const found: CatalogEntry[] = []
   const problems: Problem[] = []
-  await forEach(destinations, async (destination) => {
+  await forEach(places, async ({ destination, isUsed = false }) => {
     try {
       const catalog = await readCatalog(destination, { prefix: `${network}/`, signal })
+      if (isUsed && catalog.names.length === 0) {
+        throw backupError('DESTINATION_EMPTIED', { destination: destination.name })
+      }
       problems.push(...catalog.problems)
       found.push(...catalog.backups)
     } catch (error) {

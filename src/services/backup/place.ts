@@ -20,7 +20,9 @@ import {
   type DestinationQueue,
   type DestinationState,
 } from './destination-queue.ts'
+import { backupError } from './errors.ts'
 import type { PendingRecord } from './lineage.ts'
+import { manifestNumber } from './manifest.ts'
 import { createProofs, type Proof } from './proofs.ts'
 import { createProver, type Prover } from './proving.ts'
 import {
@@ -75,13 +77,15 @@ export interface Place {
   readonly queue: DestinationQueue
   readonly prover: Prover
   readonly slot: SlotKeeper
+  /** Whether something was backed up there from here. */
+  readonly isUsed: boolean
   /** Undefined: nothing is known of contents here. */
   readonly contents: PlaceContents | undefined
   /** A record became pending. */
   note(record: PendingRecord): void
   /** The chain took blocks back. */
   unsure(): void
-  /** Removes what retention does not want. @throws the errors of destinations */
+  /** Removes what retention does not want. @throws DESTINATION_EMPTIED, the errors of destinations */
   clean(signal: AbortSignal): Promise<Cleaned>
   /** As `clean`, when the last time is long enough ago. */
   cleanIfDue(signal: AbortSignal): Promise<void>
@@ -156,6 +160,8 @@ export function createPlace(
             isChainWaiting: () => queue.state().behind,
           },
         )
+  const isUsed = (): boolean =>
+    queue.state().lastSaved !== undefined || proofs.get(destination, 'verified')?.code === null
   let cleanedAt = Number.NEGATIVE_INFINITY
 
   /** @param byHand - contents too, whenever that was done last */
@@ -164,6 +170,13 @@ export function createPlace(
     const verified = proofs.get(destination, 'verified')
     const object = verified?.code === null ? verified.object : undefined
     const cleaned = { ...(await cleaner.clean(object, signal)) }
+    if (byHand && policy.permanent === true) {
+      const objects = await destination.list(`${owner.network}/`, signal)
+      cleaned.kept = objects.filter(({ name }) => manifestNumber(name) !== undefined).length
+    }
+    if (byHand && cleaned.kept === 0 && isUsed()) {
+      throw backupError('DESTINATION_EMPTIED', { destination: destination.name })
+    }
     const { kept } = cleaner
     if (kept !== undefined && contents !== undefined) {
       const more = await contents[byHand ? 'clean' : 'cleanIfDue'](kept, signal)
@@ -179,10 +192,13 @@ export function createPlace(
     destination,
     queue,
     prover: createProver(
-      { ...components, destination, queue, proofs, contents },
+      { ...components, destination, queue, proofs, contents, isUsed },
       { params: init.params, scratchPath: init.scratchPath },
     ),
     slot,
+    get isUsed() {
+      return isUsed()
+    },
     contents,
     note: writer.note,
     unsure: writer.unsure,

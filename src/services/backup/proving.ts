@@ -38,6 +38,8 @@ export function createProver(
     readonly proofs: Proofs
     /** Contents of files there; undefined: none are known of. */
     readonly contents?: Pick<PlaceContents, 'verify' | 'drill'> | undefined
+    /** Whether something was backed up there from here. */
+    readonly isUsed: () => boolean
     readonly store: ChainStore
     readonly signer: Signer
     readonly verifier: Verifier
@@ -117,7 +119,10 @@ export function createProver(
         { store, verifier, clock, logger: components.logger },
         { destination, params: init.params, opener: { key: owner.key }, path },
         signal,
-      )
+      ).catch((error: unknown) => {
+        if (codeOf(error) !== 'BACKUP_NONE' || !components.isUsed()) throw error
+        throw backupError('DESTINATION_EMPTIED', { destination: destination.name }, error)
+      })
       const files = await contents?.drill(signal)
       const drilled = files === undefined ? chain : { ...chain, contents: files }
       proofs.set(destination, 'drilled', { time: clock.now(), code: null })

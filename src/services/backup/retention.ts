@@ -8,7 +8,7 @@
  */
 import { type DeviceId, deviceIdOf, type NetworkId, type UserId } from '../../chain/ids.ts'
 import type { Clock } from '../../common/clock.ts'
-import { codeOf } from '../../common/errors.ts'
+import { CairnError, codeOf } from '../../common/errors.ts'
 import { type CatalogEntry, newestFirst, readCatalog, readSegmentList } from './catalog.ts'
 import type { Destination, DestinationKind, StoredObject } from './destination.ts'
 import { isDrillNotice } from './drill-notice.ts'
@@ -40,6 +40,8 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
 /** Why a list of full segments will not be read another time. */
 const LOST: ReadonlySet<string> = new Set(['OBJECT_NOT_FOUND', 'BACKUP_DAMAGED'])
+/** Manifests with these are none of ours: anybody who can write there can put them. */
+const IGNORED: ReadonlySet<string> = new Set(['BACKUP_MANIFEST', 'BACKUP_FORGED'])
 /** Objects without a manifest that are remembered. */
 const MAX_ORPHANS = 100_000
 
@@ -90,8 +92,10 @@ export interface Cleaned {
   /** Backups and other objects that were removed. */
   readonly backups: number
   readonly objects: number
-  /** Backups that stay; of a permanent policy nothing is looked at. */
+  /** Backups that stay. */
   readonly kept: number
+  /** Nothing is ever removed there, and `kept` counted only where somebody asked for a clean-up. */
+  readonly permanent?: true
 }
 
 /** What is known of the backups that stay, for what they need besides. */
@@ -163,7 +167,8 @@ export function createCleaner(
     },
     clean: async (verified, signal) => {
       lastKept = undefined
-      if (init.policy.permanent === true) return { backups: 0, objects: 0, kept: 0 }
+      if (init.policy.permanent === true)
+        return { backups: 0, objects: 0, kept: 0, permanent: true }
       const prefix = `${init.network}/`
       // The list before the manifests: what is written in between is in neither or in both.
       const objects = await destination.list(prefix, signal)
@@ -175,6 +180,10 @@ export function createCleaner(
         signal,
       })
       const mine = backups.filter(({ manifest }) => manifest.user === user)
+      // Of what cannot be read nothing is known: it is no place without backups.
+      const unreadable = problems.find(({ code }) => !IGNORED.has(code))
+      if (mine.length === 0 && unreadable !== undefined)
+        throw new CairnError(unreadable.code, unreadable.message)
       const manifests = mine.map(({ manifest }) => manifest)
       const kept = keptOf(manifests, objects, verified)
       const left: CatalogEntry[] = backups.filter(({ manifest }) => manifest.user !== user)
@@ -189,9 +198,7 @@ export function createCleaner(
       const done = { backups: removed, objects: 0, kept: kept.size }
       // What cannot be read, or was not, may name anything.
       if (unread > 0) return done
-      if (problems.some(({ code }) => code !== 'BACKUP_MANIFEST' && code !== 'BACKUP_FORGED')) {
-        return done
-      }
+      if (unreadable !== undefined) return done
       const staying = manifests.filter(({ object }) => kept.has(object))
       if (staying.length > 0) {
         lastKept = {

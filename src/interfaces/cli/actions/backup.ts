@@ -77,12 +77,18 @@ export async function list(session: Session): Promise<void> {
     ])
     const shown =
       rows.length === 0
-        ? 'no backups yet; make one with: cairn backup create'
+        ? noneText(found.problems)
         : table(['id', 'made', 'name', 'size', 'block', 'by', 'at', 'object or CID'], rows)
     const contents = found.contents.map((one) => contentsText(one.destination, one))
     return [shown, ...contents, ...found.problems.map(problemText)].join('\n')
   })
+  endIf(found.items.length === 0 && found.problems.length > 0)
 }
+
+const noneText = (problems: readonly Problem[]): string =>
+  problems.length === 0
+    ? 'no backups yet; make one with: cairn backup create'
+    : 'no backup could be read'
 
 export async function verify(session: Session, id: string | undefined): Promise<void> {
   const path = `/api/v1/backups/${encodeURIComponent(id ?? 'newest')}/verify`
@@ -117,7 +123,10 @@ export async function prune(session: Session, destination: string | undefined): 
     destination,
     (one) => ({
       ok: true,
-      text: `${one.destination}: removed ${count(one.backups, 'old backup')} and ${count(one.objects, 'object')}; kept ${one.kept}`,
+      text:
+        one.permanent === true
+          ? `${one.destination}: nothing is ever removed there; ${count(one.kept, 'backup')} there`
+          : `${one.destination}: removed ${count(one.backups, 'old backup')} and ${count(one.objects, 'object')}; kept ${one.kept}`,
     }),
   )
 }

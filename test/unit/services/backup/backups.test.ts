@@ -199,6 +199,66 @@ describe('backups of a node', () => {
     ])
   })
 
+  describe('at a destination that cannot be read, or lost them', () => {
+    const fails = (code: string) => (error: unknown) => {
+      assert.equal((error as { code?: string }).code, code)
+      assert.match((error as Error).message, / one /)
+      return true
+    }
+
+    it('are named with the reason when they are listed, beside those of others', async () => {
+      await backups.start()
+      await backups.save({ name: 'first' }, signal)
+      one.objects.clear()
+      const lost = await backups.list(signal)
+      assert.deepEqual(
+        lost.problems.map(({ destination, code }) => [destination, code]),
+        [['one', 'DESTINATION_EMPTIED']],
+      )
+      assert.deepEqual(
+        lost.backups.map(({ destination }) => destination),
+        ['two'],
+      )
+    })
+
+    it('are no place where a clean-up keeps none', async () => {
+      await backups.start()
+      await backups.save({ name: 'first' }, signal)
+      one.before = (call) => {
+        if (call !== 'get') return
+        throw backupError('DESTINATION_REFUSED', { destination: 'one', why: 'no' })
+      }
+      await assert.rejects(backups.prune('one', signal), fails('DESTINATION_REFUSED'))
+      one.before = () => {}
+      one.objects.clear()
+      await assert.rejects(backups.prune('one', signal), fails('DESTINATION_EMPTIED'))
+      assert.equal((await backups.prune('two', signal)).kept, 1)
+    })
+
+    it('are told of by a restore for practice', async () => {
+      await backups.start()
+      await backups.save({ name: 'first' }, signal)
+      one.objects.clear()
+      await assert.rejects(backups.drill('one', signal), fails('DESTINATION_EMPTIED'))
+    })
+
+    it('are none where nothing was written yet', async () => {
+      const { problems } = await backups.list(signal)
+      assert.deepEqual(problems, [])
+      assert.equal((await backups.prune('one', signal)).kept, 0)
+      await assert.rejects(backups.drill('one', signal), { code: 'BACKUP_NONE' })
+    })
+  })
+
+  it('are counted where nothing is ever removed, when somebody asks', async () => {
+    const ipfs = createMemoryDestination({ name: 'pinata', kind: 'ipfs', now: world.clock.now })
+    backups = make([ipfs])
+    await backups.start()
+    for (const name of ['first', 'second']) await backups.save({ name }, signal)
+    const { kept, permanent } = await backups.prune('pinata', signal)
+    assert.deepEqual([kept, permanent], [2, true])
+  })
+
   it('can be read whatever they are called', async () => {
     await backups.start()
     for (const name of ['🗄'.repeat(100), 'one\ntwo\u0000\u001b[2J', 'half \ud83d', '']) {

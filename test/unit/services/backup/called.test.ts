@@ -112,7 +112,11 @@ describe('what backups are called', () => {
       ['of Ada', "ada's laptop:0"],
       ['of Ben', "ben's laptop:0"],
     ])
-    const { backups } = await listBackups([one, two], ada.owner.network, signal)
+    const { backups } = await listBackups(
+      [{ destination: one }, { destination: two }],
+      ada.owner.network,
+      signal,
+    )
     for (const { id, name, height } of backups) {
       const [found] = selected(all, { id })
       assert.ok(found !== undefined, name)
