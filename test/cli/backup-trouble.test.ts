@@ -152,6 +152,15 @@ describe('backups in trouble', function () {
     const inside = { CAIRN_BACKUP_FOLDER: join(place.dataDir, 'backups') }
     assert.match((await place.run(all, { env: inside })).err, /in the data directory/)
     await start(place, env, '--new-network')
+    const listed = await place.run(['backup', 'list'])
+    assert.equal(listed.code, 1, listed.out)
+    assert.match(listed.out, /no backup could be read/)
+    assert.match(listed.out, /! s3 .*does not answer/)
+    for (const command of ['prune', 'drill']) {
+      const done = await place.run(['backup', command])
+      assert.equal(done.code, 1, done.out)
+      assert.match(done.out, /! s3 .*does not answer/)
+    }
     await place.stop()
   })
 
@@ -227,7 +236,7 @@ describe('backups in trouble', function () {
     assert.match(none.err, /no key to open them/)
     const other = await place.run(all, { env: { ...words(), ...folder('of keys') } })
     assert.equal(other.code, 7, other.err)
-    assert.match(other.err, /BACKUP_KEY_OTHER/)
+    assert.match(other.err, /another recovery kit .*\(BACKUP_KEY_OTHER\)/)
     assert.equal(existsSync(join(place.dataDir, 'network.json')), false)
   })
 })

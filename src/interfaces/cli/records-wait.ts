@@ -8,6 +8,7 @@ import type { RecordState } from '../http/api-common.ts'
 import { Done } from './done.ts'
 import type { Options } from './register.ts'
 import type { Session } from './session.ts'
+import { reasonWords } from './states.ts'
 
 const DEFAULT_SECONDS = 60
 const MAX_SECONDS = 600
@@ -65,7 +66,7 @@ export function judge(
 ): void {
   const rejected = states.find(({ outcome }) => outcome === 'rejected')
   if (rejected !== undefined) {
-    session.note(`cairn: the network refused it: ${rejected.code ?? 'no reason'}`)
+    session.note(`cairn: the network refused it: ${reasonWords(rejected.code)}`)
     throw new Done(EXIT.refused)
   }
   if (states.every(({ status }) => status === 'confirmed')) return

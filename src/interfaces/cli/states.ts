@@ -1,21 +1,29 @@
 /** Words for where things stand. */
+import { REASONS } from '../../chain/reasons.ts'
 import { count } from '../../common/plural.ts'
 import type { Named, RecordState } from '../http/api-common.ts'
 import type { FileSummary, Tally } from '../http/api-files.ts'
 import { size } from './format.ts'
 
-/** `pending`, `confirmed in block 12`, `rejected (CODE)`, … */
+/** Why a record does nothing: `The owner took the grant back (ACCESS_REVOKED)`; a code that is not known by itself. */
+export function reasonWords(code: string | null | undefined): string {
+  if (code === null || code === undefined) return 'no reason'
+  if (!Object.hasOwn(REASONS, code)) return code
+  return `${REASONS[code as keyof typeof REASONS].replace(/\.$/, '')} (${code})`
+}
+
+/** `pending`, `confirmed in block 12`, `rejected in block 12: why (CODE)`, … */
 export function stateWords({ status, outcome, code, height }: RecordState): string {
   if (status !== 'confirmed') return status
-  if (outcome === 'rejected') return `rejected (${code ?? 'no reason'}) in block ${height}`
+  if (outcome === 'rejected') return `rejected in block ${height}: ${reasonWords(code)}`
   if (outcome === 'waiting') return `waiting for another record, in block ${height}`
   return `confirmed in block ${height}`
 }
 
-/** The same in one word, for tables. */
+/** The same in short, for tables. */
 export function stateWord({ status, outcome, code }: RecordState): string {
   if (status !== 'confirmed') return status
-  if (outcome === 'rejected') return `rejected ${code ?? ''}`.trim()
+  if (outcome === 'rejected') return `rejected: ${reasonWords(code)}`
   return outcome === 'waiting' ? 'waiting' : 'confirmed'
 }
 

@@ -149,9 +149,22 @@ const answered = (
   unseen: readonly Destination[],
 ): readonly Destination[] => destinations.filter((each) => !unseen.includes(each))
 
-/** The codes of the problems, each once. */
+/** What the problems are, each once: in words where a person knows more by them, with the code. */
 export function codesOf(problems: readonly Problem[]): string {
-  return [...new Set(problems.map(({ code }) => code))].join(', ')
+  const codes = [...new Set(problems.map(({ code }) => code))]
+  return codes
+    .map((code) => (WORDS[code] === undefined ? code : `${WORDS[code]} (${code})`))
+    .join('; ')
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  BACKUP_KEY_OTHER: 'they were made for another recovery kit than the one that is given or here',
+  BACKUP_OTHER_NETWORK: 'they are of another network',
+  BACKUP_DAMAGED: 'what they hold is damaged',
+  BACKUP_FORGED: 'they are not signed by who they name',
+  BACKUP_MANIFEST: 'what describes them is damaged',
+  BACKUP_NEWER: 'they were written by a newer version of this program',
+  OBJECT_NOT_FOUND: 'objects of them are missing',
 }
 
 /** The backups of each device at each destination, the best first, and these by their best. */

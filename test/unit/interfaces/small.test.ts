@@ -9,11 +9,13 @@ import { codeOf } from '../../../src/common/errors.ts'
 import { count } from '../../../src/common/plural.ts'
 import { localName } from '../../../src/interfaces/cli/actions/get.ts'
 import { duration, printable, size, table } from '../../../src/interfaces/cli/format.ts'
+import { reasonWords, stateWord, stateWords } from '../../../src/interfaces/cli/states.ts'
 import { createProgressBar } from '../../../src/interfaces/cli/terminal.ts'
 import { CODE_MEANINGS, EXIT, meaningOf } from '../../../src/interfaces/error-codes.ts'
 import { INTERFACE_ERRORS } from '../../../src/interfaces/errors.ts'
 import { mediaTypeOf } from '../../../src/interfaces/gateway/media-type.ts'
 import { entityRange } from '../../../src/interfaces/gateway/request.ts'
+import type { RecordState } from '../../../src/interfaces/http/api-common.ts'
 import { contentDisposition, safeMediaType } from '../../../src/interfaces/http/content-headers.ts'
 import { hostName, isLoopback } from '../../../src/interfaces/http/guard.ts'
 import { matchesEtag, parseRange } from '../../../src/interfaces/http/ranges.ts'
@@ -128,6 +130,14 @@ describe('headers', () => {
 })
 
 describe('words for people', () => {
+  it('why a record does nothing', () => {
+    const state = { status: 'confirmed', outcome: 'rejected', code: 'ACCESS_REVOKED', height: 7 }
+    const why = 'The owner took the grant back (ACCESS_REVOKED)'
+    assert.equal(stateWord(state as RecordState), `rejected: ${why}`)
+    assert.equal(stateWords(state as RecordState), `rejected in block 7: ${why}`)
+    assert.equal(reasonWords('OF_LATER'), 'OF_LATER')
+  })
+
   it('sizes, counts, durations', () => {
     assert.deepEqual([0, 999, 1000, 1_500_000, 999_999, 123_456_789].map(size), [
       '0 B',
