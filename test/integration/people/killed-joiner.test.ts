@@ -47,13 +47,14 @@ describe('a joiner that is killed', function () {
       if (said !== '') break
     }
     if (said === '') said = await run(code)
-    const joined = JSON.parse(said) as { device: string; user: string }
+    // Killed between the last step of its join and the word of it, it is told that it is in.
+    const joined = JSON.parse(said) as { device: string; user: string } | 'in before'
     const ben = await people.start('Ben')
-    assert.equal(ben.identity.device, joined.device)
-    assert.equal(ben.identity.user, joined.user)
+    const { device, user } = ben.identity
+    if (joined !== 'in before') assert.deepEqual([device, user], [joined.device, joined.user])
     await settled(ada, ben)
     assert.equal(ada.members.users().length, 2)
     const used = ada.invites.list().find((one) => one.invite === invite.invite)
-    assert.equal(used?.usedBy, joined.device)
+    assert.equal(used?.usedBy, device)
   })
 })
