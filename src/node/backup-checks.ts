@@ -36,8 +36,15 @@ export const UNCONFIGURED: Check = {
     'Set one destination (the second disk is the simplest: CAIRN_BACKUP_FOLDER=/mnt/data/backups), start again, then: cairn backup create && cairn backup drill',
 }
 
-/** @param now - milliseconds UTC */
-export function backupChecks(status: BackupsStatus, now: number): Check[] {
+/** Milliseconds in which what was never done is done by itself: it is due, and nobody has missed it. */
+const VERIFY_DUE_MS = 86_400_000
+const DRILL_DUE_MS: number = 7 * VERIFY_DUE_MS
+
+/**
+ * @param now - milliseconds UTC
+ * @param since - when the data directory began, milliseconds UTC; until a day and a week later nothing is overdue
+ */
+export function backupChecks(status: BackupsStatus, now: number, since = 0): Check[] {
   const { configured, faults, destinations, key } = status
   const name = 'backups'
   if (!configured) {
@@ -60,7 +67,8 @@ export function backupChecks(status: BackupsStatus, now: number): Check[] {
   }
   for (const each of destinations) {
     const clock = clockCheck(each.destination, each.stored?.newest ?? 0, now)
-    checks.push(...destinationChecks(each, key !== 'none'), ...(clock === undefined ? [] : [clock]))
+    const found = destinationChecks(each, { hasKey: key !== 'none', now, since })
+    checks.push(...found, ...(clock === undefined ? [] : [clock]))
   }
   return checks
 }
@@ -80,7 +88,14 @@ export function clockCheck(destination: string, newest: number, now: number): Ch
 const CLOCK_REMEDY =
   'Set the clock, best by the network (NTP): with a clock that is behind, the newest blocks are refused and nothing can be restored. If this clock is right, the one of the computer that wrote the backup is ahead.'
 
-function destinationChecks(status: DestinationStatus, hasKey: boolean): Check[] {
+function destinationChecks(
+  status: DestinationStatus,
+  {
+    hasKey,
+    now,
+    since,
+  }: { readonly hasKey: boolean; readonly now: number; readonly since: number },
+): Check[] {
   const { destination, lastError, newest, verified, drilled, behind } = status
   const name = `backups to ${destination}`
   if (lastError !== null) {
@@ -89,8 +104,12 @@ function destinationChecks(status: DestinationStatus, hasKey: boolean): Check[] 
     return [{ name, result, says, remedy: REMEDIES[lastError.code] ?? null }]
   }
   const checks: Check[] = []
-  const proof = (what: string, found: typeof verified, remedy: string): void => {
-    if (found === null) {
+  const proof = (what: string, found: typeof verified, within: number, remedy: string): void => {
+    const due = since + within
+    if (found === null && now < due) {
+      const says = `not ${what} since this directory began; due by itself until ${new Date(due).toISOString()}`
+      checks.push({ name, result: 'ok', says, remedy: null })
+    } else if (found === null) {
       checks.push({ name, result: 'warning', says: `never ${what} yet`, remedy })
     } else if (found.code !== null) {
       checks.push({ name, result: 'failed', says: `last ${what} with ${found.code}`, remedy })
@@ -100,11 +119,11 @@ function destinationChecks(status: DestinationStatus, hasKey: boolean): Check[] 
     const says = behind ? 'the first backup is on its way' : 'nothing was written there yet'
     return [{ name, result: 'warning', says, remedy: 'cairn backup create' }]
   }
-  proof('verified', verified, `cairn backup verify "${destination}"`)
+  proof('verified', verified, VERIFY_DUE_MS, `cairn backup verify "${destination}"`)
   const drill = hasKey
     ? `cairn backup drill "${destination}"`
     : 'On the device of yours that has the recovery kit, with this destination: cairn backup drill'
-  proof('restored for practice', drilled, drill)
+  proof('restored for practice', drilled, DRILL_DUE_MS, drill)
   const { contents } = status
   if (contents?.lastError != null) {
     const { code, message } = contents.lastError

@@ -1,5 +1,6 @@
 /** Everything at a glance, and what is wrong with a remedy. Reads of the parts; no state but the last alarms. */
-import { statfs } from 'node:fs/promises'
+import { stat, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Clock } from '../common/clock.ts'
 import type { Events } from '../common/events.ts'
 import { count } from '../common/plural.ts'
@@ -122,6 +123,13 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
 
   const fileFigures = createFileFigures({ store, pins, events, clock })
 
+  /** When the data directory began: its first file is written then, and at a change of the layout. */
+  const began = (): Promise<number> =>
+    stat(join(init.dataDir, 'format')).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    )
+
   const freeBytes = async (): Promise<number | null> => {
     try {
       const { bavail, bsize } = await statfs(init.dataDir)
@@ -200,7 +208,7 @@ export function createStatus(components: StatusComponents, init: StatusInit): St
               'Free some space, or move the data directory to a larger disk.',
             ),
       )
-      checks.push(...backupChecks(components.backups(), clock.now()))
+      checks.push(...backupChecks(components.backups(), clock.now(), await began()))
       for (const { code, message } of alarms) checks.push(warning(code, message, null))
       if (deep) {
         const result = await components.verify(signal)

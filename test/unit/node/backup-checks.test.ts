@@ -90,6 +90,24 @@ describe('what the doctor says of backups', () => {
     assert.match(one({ newest: null, behind: true }).says, /on its way/)
   })
 
+  it('what was not read or practised yet is due, and no warning, while the directory is new', () => {
+    const DAY = 86_400_000
+    const at = (age: number) =>
+      backupChecks(
+        status({ destinations: [{ ...good, verified: null, drilled: null }] }),
+        NOW,
+        NOW - age,
+      )
+    const results = (age: number) => at(age).map(({ result }) => result)
+    assert.deepEqual(results(60_000), ['ok', 'ok'])
+    assert.match(at(60_000)[0]?.says ?? '', /not verified .*due by itself until 2026-01-14T23:59/)
+    assert.match(at(60_000)[1]?.says ?? '', /not restored for practice .*2026-01-20T23:59/)
+    assert.deepEqual(results(DAY), ['warning', 'ok'])
+    assert.deepEqual(results(7 * DAY), ['warning', 'warning'])
+    const bad = { ...good, verified: { time: NOW, code: 'BACKUP_DAMAGED' } }
+    assert.equal(backupChecks(status({ destinations: [bad] }), NOW, NOW)[0]?.result, 'failed')
+  })
+
   it('a clock that is behind the newest backup', () => {
     const behind = NOW - 3 * 3_600_000 - 5 * 60_000
     const found = backupChecks(status({}), behind).find(({ name }) => name === 'clock')
