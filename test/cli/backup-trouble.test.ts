@@ -217,9 +217,19 @@ describe('backups in trouble', function () {
 
   it('C10 C11 a wrong passphrase, other words: each is told by its name, and nothing is founded', async () => {
     const place = places.place('keys')
-    const env = { ...words(), ...folder('of keys') }
+    const passphrase = { CAIRN_BACKUP_PASSPHRASE: 'correct horse battery staple' }
+    const wrong = { CAIRN_BACKUP_PASSPHRASE: 'not that one at all' }
+    const env = { ...words(), ...passphrase, ...folder('of keys') }
     await start(place, env)
+    await complete(place, 'folder')
     await place.stop()
+    const doctor = async (more: Env): Promise<Check | undefined> => {
+      const run = await place.run(['doctor', '--json'], { env: { ...folder('of keys'), ...more } })
+      const { checks } = JSON.parse(run.out) as { checks: Check[] }
+      return checks.find(({ name }) => name.startsWith('backups at '))
+    }
+    assert.equal((await doctor({}))?.result, 'ok', 'the key is in the directory')
+    assert.equal((await doctor(wrong))?.result, 'warning', 'the next start sets it')
     await place.remove()
     const all = [
       'start',
@@ -231,6 +241,15 @@ describe('backups in trouble', function () {
       '--listen',
       '/ip4/127.0.0.1/tcp/0',
     ]
+    assert.equal((await doctor(env))?.result, 'ok')
+    assert.match((await doctor(passphrase))?.says ?? '', /the passphrase given here fits them/)
+    assert.match((await doctor({}))?.says ?? '', /nothing is given that opens them/)
+    assert.equal((await doctor({}))?.result, 'failed')
+    const unopened = await doctor(wrong)
+    assert.equal(unopened?.result, 'failed', unopened?.says)
+    const foreign = await doctor(words())
+    assert.equal(foreign?.result, 'failed')
+    assert.match(foreign?.says ?? '', /another recovery kit/)
     const none = await place.run(all, { env: folder('of keys') })
     assert.equal(none.code, 5, none.out + none.err)
     assert.match(none.err, /no key to open them/)

@@ -7,7 +7,7 @@ import { type Catalog, type CatalogEntry, type Problem, problemOf, readCatalog }
 import type { Destination } from './destination.ts'
 
 /** How ids of networks begin: what else stands there, contents of files for instance, is not listed. */
-const NETWORKS = 'b'
+export const NETWORKS = 'b'
 
 /** Milliseconds for the others, once there is something to restore: a service far away has answered by then. */
 export const GRACE_MS = 3_000

@@ -4,12 +4,14 @@ import { access, stat, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname } from 'node:path'
 import { codeOf, messageOf } from '../../../common/errors.ts'
+import type { BackupSecrets } from '../../../node/options.ts'
 import { type LoadedConfig, loadConfig } from '../../config/load.ts'
 import { EXIT } from '../../error-codes.ts'
 import type { Check } from '../../http/api.ts'
 import { isLoopback } from '../../http/guard.ts'
 import { Done } from '../done.ts'
 import { printable, size } from '../format.ts'
+import { canAsk } from '../input.ts'
 import type { Options } from '../register.ts'
 import type { Session } from '../session.ts'
 import { secretChecks } from './doctor-secrets.ts'
@@ -150,7 +152,7 @@ function configCheck({ dataDir, environment }: Session): { check: Check; loaded?
 
 /** Where backups are and whether the clock fits them, before a start looks for them. */
 async function backupsCheck(session: Session, loaded: LoadedConfig): Promise<Check[]> {
-  const { destinationsOf } = await import('../backup-options.ts')
+  const { destinationsOf, givenSecrets } = await import('../backup-options.ts')
   const configured = await destinationsOf(session, loaded)
   const { plans, sources, faults } = configured
   if (plans.length + sources.length + faults.length === 0) {
@@ -163,11 +165,27 @@ async function backupsCheck(session: Session, loaded: LoadedConfig): Promise<Che
     import('../../../common/clock.ts'),
   ])
   const logger = createLogger('error', session.note, Date.now)
-  return lookAtBackups(
-    { clock: systemClock, logger },
-    { plans: [...plans, ...sources], faults },
-    session.signal,
-  )
+  const look = async (given: BackupSecrets): Promise<Check[]> =>
+    lookAtBackups(
+      { clock: systemClock, logger },
+      {
+        plans: [...plans, ...sources],
+        faults,
+        given,
+        dataDir: session.dataDir,
+        canAsk: canAsk(session),
+      },
+      session.signal,
+    )
+  let given: BackupSecrets
+  try {
+    given = await givenSecrets(session, {})
+  } catch (error) {
+    const remedy = 'Correct the variable, or the file that it names.'
+    const says = `what is to open them cannot be used: ${messageOf(error)}`
+    return [{ name: 'backups', result: 'failed', says, remedy }, ...(await look({}))]
+  }
+  return look(given)
 }
 
 async function portChecks({ values }: LoadedConfig): Promise<Check[]> {
