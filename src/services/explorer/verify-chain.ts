@@ -33,6 +33,8 @@ export type VerifyChain = (
 
 /** Blocks that are checked between two looks at the signal. */
 const BLOCKS_AT_ONCE = 256
+/** Times that it begins anew because the best chain became another one: more of it is damage. */
+const MAX_TRIES = 4
 
 export function createVerifyChain(
   components: { readonly store: ChainStore; readonly verifier: Verifier },
@@ -41,7 +43,11 @@ export function createVerifyChain(
   const { store, verifier } = components
   const network = networkIdOf(params)
 
-  return async (signal, onProgress) => {
+  /** Undefined: the best chain became another one meanwhile. */
+  const attempt = async (
+    isLast: boolean,
+    ...[signal, onProgress]: Parameters<VerifyChain>
+  ): Promise<ChainVerification | undefined> => {
     const { db } = openDatabase({ path: ':memory:', now: () => params.time, logger: silentLogger })
     const rebuilt = createChainStore(db)
     const intake = createIntake({ store: rebuilt, verifier }, { params, network })
@@ -79,16 +85,23 @@ export function createVerifyChain(
       })
     }
 
+    const hasMoved = (): boolean => {
+      const { height, id } = rebuilt.tip()
+      return !isLast && store.idAt(height) !== id
+    }
+
     try {
       beginChain(rebuilt, params)
       ancestors = [genesisOf(params).header]
       // The chain grows while it is checked: what is compared is the state at the height it has then.
-      for (let from = 1; from <= store.tip().height; from += BLOCKS_AT_ONCE) {
+      for (let from = 1; from <= store.tip().height; ) {
         signal.throwIfAborted()
         const end = Math.min(from + BLOCKS_AT_ONCE - 1, store.tip().height)
         await step(Array.from({ length: end - from + 1 }, (_, index) => from + index))
         onProgress?.(end, store.tip().height)
+        from = end + 1
       }
+      if (hasMoved()) return undefined
       const stateDigest = toHex(rebuilt.stateDigest())
       const same = equalBytes(rebuilt.stateDigest(), store.stateDigest())
       const problem = same
@@ -97,10 +110,18 @@ export function createVerifyChain(
       return { ok: same, blocks, records, stateDigest, problem }
     } catch (error) {
       if (!(error instanceof CairnError)) throw error
+      if (hasMoved()) return undefined
       const problem = `Block ${blocks + 1}: ${messageOf(error)}`
       return { ok: false, blocks, records, stateDigest: toHex(rebuilt.stateDigest()), problem }
     } finally {
       db.close()
+    }
+  }
+
+  return async (signal, onProgress) => {
+    for (let tries = 1; ; tries += 1) {
+      const result = await attempt(tries === MAX_TRIES, signal, onProgress)
+      if (result !== undefined) return result
     }
   }
 }
