@@ -161,16 +161,13 @@ export function createWholeFiles(
         .then(async () => {
           const directories = unflushed
           unflushed = new Set()
-          try {
-            await Promise.all(
-              [...directories].map((directory) =>
-                always(directory, () => syncDirectory(directory)),
-              ),
-            )
-          } catch (error) {
-            for (const directory of directories) unflushed.add(directory)
-            throw error
-          }
+          const ends = await Promise.allSettled(
+            [...directories].map((directory) => always(directory, () => syncDirectory(directory))),
+          )
+          const failed = ends.find((end) => end.status === 'rejected')
+          if (failed === undefined) return
+          for (const directory of directories) unflushed.add(directory)
+          throw failed.reason
         })
       return flushing
     },
